@@ -1,0 +1,1 @@
+"""Composition: wires the stages together and offers the command line."""

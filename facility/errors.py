@@ -1,0 +1,103 @@
+"""The one tree of errors.
+
+::
+
+    WatchkeeperError                 HTTP status
+    ├── ConfigurationError               422      a file has mistakes; lists every one with its line
+    ├── NotFoundError                    404
+    ├── StaleCommandError                409      the thing changed since the person looked
+    ├── ForbiddenError                   403
+    ├── UnauthenticatedError             401
+    ├── InvalidCommandError              422      a guard refused; the message says what is missing
+    └── DeviceUnreachableError           502
+
+Every leaf's message says what to do next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class WatchkeeperError(Exception):
+    """Base of all errors that Watchkeeper raises on purpose."""
+
+    status: ClassVar[int] = 500
+    """The HTTP status that the API answers with."""
+    title: ClassVar[str] = "Watchkeeper failed"
+    """The problem+json title: the same for every instance of the class."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Mistake:
+    """One thing wrong in a file that a person wrote."""
+
+    file: str
+    line: int
+    """Counted from 1; 0 when the file as a whole is meant."""
+    message: str
+    """What is wrong and what to write instead."""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.message}"
+
+
+class ConfigurationError(WatchkeeperError):
+    """A configuration file has mistakes; all of them are listed at once."""
+
+    status = 422
+    title = "The configuration has mistakes"
+
+    def __init__(self, mistakes: Sequence[Mistake]) -> None:
+        self.mistakes = tuple(sorted(mistakes))
+        super().__init__("\n".join(str(mistake) for mistake in self.mistakes))
+
+
+class NotFoundError(WatchkeeperError):
+    """Something named in a command does not exist."""
+
+    status = 404
+    title = "Not found"
+
+
+class StaleCommandError(WatchkeeperError):
+    """The state changed since the person looked; look again and decide again."""
+
+    status = 409
+    title = "It changed since you looked"
+
+
+class InvalidCommandError(WatchkeeperError):
+    """A guard refused the command; the message says what is missing."""
+
+    status = 422
+    title = "Not possible now"
+
+
+class UnauthenticatedError(WatchkeeperError):
+    """Nobody is logged in on this connection."""
+
+    status = 401
+    title = "Log in first"
+
+
+class ForbiddenError(WatchkeeperError):
+    """The role of the account does not include this."""
+
+    status = 403
+    title = "Your role does not allow this"
+
+
+class DeviceUnreachableError(WatchkeeperError):
+    """A device as a whole did not answer."""
+
+    status = 502
+    title = "Device unreachable"
+
+    def __init__(self, device: str, endpoint: str, timeout_s: float) -> None:
+        super().__init__(
+            f"{device} did not answer at {endpoint} within {timeout_s:g} s. Check its power, and that this host may "
+            f"reach that port."
+        )

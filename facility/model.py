@@ -1,0 +1,126 @@
+"""Sites, spaces, assets and points: what a facility consists of.
+
+``site.yaml`` describes them (:mod:`facility.site_file`), the database keeps them (:mod:`facility.storage.tables`), and
+all later stages take these values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from facility.equipment import EquipmentClass, LocalText, PointDefinition, RuleDefinition
+
+
+class Protocol(StrEnum):
+    """The field protocols that a connection can speak."""
+
+    MQTT = "mqtt"
+    MODBUS_TCP = "modbus-tcp"
+    BACNET_IP = "bacnet-ip"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Space:
+    """A building, floor, zone or room."""
+
+    id: str
+    name: LocalText
+    kind: str
+    """``building``, ``floor``, ``zone`` or ``room``."""
+    parent: str | None = None
+    """The enclosing space's id; ``None`` for the outermost."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """One broker, Modbus line or BACnet device that the gateway opens."""
+
+    id: str
+    protocol: Protocol
+    host: str
+    port: int
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Protocol's own settings: MQTT ``username``, ``password``, ``client_id``; Modbus ``timeout_s``; BACnet
+    ``device_instance``, ``local_port``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One value of one asset."""
+
+    key: int
+    """Primary key in the database, and the ``point`` column of every batch."""
+    asset_id: str
+    name: str
+    """Name within the asset's class, such as ``flow``."""
+    definition: PointDefinition
+
+    @property
+    def address(self) -> str:
+        """Return the name people use, such as ``pump-1/flow``."""
+        return f"{self.asset_id}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One rule of one asset: the class's definition with the asset's overrides applied."""
+
+    id: int
+    """Primary key in the database, and the ``rule`` of every transition."""
+    asset_id: str
+    point_key: int
+    definition: RuleDefinition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asset:
+    """A lift, pump, panel, detector or door."""
+
+    id: str
+    name: LocalText
+    equipment_class: EquipmentClass
+    space_id: str
+    parent_id: str | None = None
+    """The asset it belongs to (a detector's panel); ``None`` when it stands alone."""
+    connection_id: str
+    profile: str
+    """Name of the device profile in ``gateway/profiles``."""
+    address: Mapping[str, Any] = field(default_factory=dict)
+    """The profile's parameters for this device: ``root`` of its topics, Modbus ``unit``, BACnet ``instance``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteDescription:
+    """A site as its file describes it, checked but without database keys."""
+
+    site_id: str
+    name: LocalText
+    time_zone: str
+    """IANA name, such as ``Asia/Shanghai``."""
+    spaces: Mapping[str, Space]
+    connections: Mapping[str, Connection]
+    assets: Mapping[str, Asset]
+    rules: Mapping[str, Mapping[str, RuleDefinition]]
+    """Asset id to rule name to the class's rule with the asset's overrides applied; a rule switched off is absent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facility:
+    """A whole site as it stands in the database: everything later stages need, by key."""
+
+    site_id: str
+    name: LocalText
+    time_zone: str
+    """IANA name, such as ``Asia/Shanghai``."""
+    spaces: Mapping[str, Space]
+    connections: Mapping[str, Connection]
+    assets: Mapping[str, Asset]
+    points: Mapping[int, Point]
+    rules: Mapping[int, Rule]
+
+    def points_of(self, asset_id: str) -> list[Point]:
+        """Return an asset's points in the order of its class."""
+        return [point for point in self.points.values() if point.asset_id == asset_id]

@@ -1,0 +1,80 @@
+"""A batch of samples as columns, from the driver to history; Python objects appear only where something changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from facility.quality import Quality
+
+
+class Sample(NamedTuple):
+    """One sample as a Python value; for edges and tests, never for the hot path."""
+
+    point: int
+    """Point key (the point's primary key)."""
+    source_time_ns: int
+    """When the device says it was so; the gateway's time where the device does not say."""
+    gateway_time_ns: int
+    """When the gateway received it."""
+    value: float
+    """In the point's unit; booleans 0/1, enumerations by code, NaN where there is none."""
+    quality: Quality
+
+
+@dataclass(frozen=True, slots=True)
+class SampleBatch:
+    """Columns of equal length, one row a sample, in the order they arrived."""
+
+    point: npt.NDArray[np.int32]
+    source_time_ns: npt.NDArray[np.int64]
+    gateway_time_ns: npt.NDArray[np.int64]
+    value: npt.NDArray[np.float64]
+    quality: npt.NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.point)
+
+    @classmethod
+    def of(cls, samples: Sequence[Sample]) -> SampleBatch:
+        """Turn rows into columns."""
+        points, sources, gateways, values, qualities = zip(*samples, strict=True) if samples else ((),) * 5
+        return cls(
+            np.asarray(points, np.int32),
+            np.asarray(sources, np.int64),
+            np.asarray(gateways, np.int64),
+            np.asarray(values, np.float64),
+            np.asarray(qualities, np.uint8),
+        )
+
+    @classmethod
+    def concatenate(cls, batches: Iterable[SampleBatch]) -> SampleBatch:
+        """Join batches in order."""
+        parts = list(batches)
+        if not parts:
+            return cls.of([])
+        if len(parts) == 1:
+            return parts[0]
+        return cls(
+            np.concatenate([part.point for part in parts]),
+            np.concatenate([part.source_time_ns for part in parts]),
+            np.concatenate([part.gateway_time_ns for part in parts]),
+            np.concatenate([part.value for part in parts]),
+            np.concatenate([part.quality for part in parts]),
+        )
+
+    def rows(self) -> list[Sample]:
+        """Turn columns into rows."""
+        columns = zip(
+            self.point.tolist(),
+            self.source_time_ns.tolist(),
+            self.gateway_time_ns.tolist(),
+            self.value.tolist(),
+            self.quality.tolist(),
+            strict=True,
+        )
+        return [Sample(point, source, gateway, value, Quality(code)) for point, source, gateway, value, code in columns]

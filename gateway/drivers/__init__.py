@@ -1,0 +1,1 @@
+"""One driver per field protocol; nothing else here speaks to a device."""

@@ -1,0 +1,1 @@
+"""Turns samples into transitions: rule by rule, with a reason and the evidence."""

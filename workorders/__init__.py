@@ -1,0 +1,1 @@
+"""Emergency, corrective and preventive work orders and their lifecycle."""
