@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, MetaData, create_engine, event
@@ -21,14 +23,21 @@ metadata = MetaData(
 def open_database(url: str) -> Engine:
     """Open a database by SQLAlchemy URL, such as ``sqlite:///watchkeeper.db`` or ``postgresql+psycopg://…``.
 
-    Use ``with engine.begin() as connection`` for a unit of work. On SQLite every transaction takes the write lock
-    when it begins, so a reader never fails half-way into becoming a writer.
+    Use ``with engine.begin() as connection`` for a unit of work and :func:`reading` for a query. On SQLite a unit of
+    work takes the write lock when it begins, so it never fails half-way into becoming a writer.
     """
     engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _configure_sqlite)
         event.listen(engine, "begin", _begin_immediate)
     return engine
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Open a transaction that only reads, so it sees one instant and keeps no writer waiting."""
+    with engine.connect().execution_options(read_only=True) as connection, connection.begin():
+        yield connection
 
 
 def _configure_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401  # sqlite3's, before SQLAlchemy's types
@@ -38,4 +47,5 @@ def _configure_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401
 
 
 def _begin_immediate(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    read_only = connection.get_execution_options().get("read_only", False)
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")

@@ -1,0 +1,185 @@
+"""The engine thread: takes all deliveries that wait, decides, commits once, and only then acknowledges.
+
+While it commits, new deliveries gather, so a burst becomes one transaction without a timer. A kill at any instant loses
+nothing acknowledged and opens nothing twice: the state of running delays is in the same transaction as the alarms they
+raise, and every repeated delivery meets a unique constraint.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
+
+from alarms.events import AlarmEvent
+from alarms.service import apply_transitions
+from facility.clock import NS_PER_S, Clock
+from facility.history.history import History
+from facility.latest import LatestValues
+from facility.model import Facility
+from facility.samples import SampleBatch
+from facility.storage.repository import DeviceEventRow, save_device_events
+from gateway.events import Delivery
+from gateway.inbox import Inbox
+from rules.engine import RuleEngine
+from rules.events import Evaluation
+from rules.repository import save_states
+from rules.state import SavedState
+from workorders.events import OrderEvent
+from workorders.service import open_due_maintenance, respond_to_alarms
+
+log = structlog.get_logger(__name__)
+
+LONGEST_WAIT_S = 0.25
+"""Wall seconds after which the engine looks at its deadlines even if nothing came."""
+HISTORY_PERIOD_S = 0.1
+"""Wall seconds between commits of history; deliveries that wait for an acknowledgement wait at most this long for it."""
+DATABASE_RETRY_S = 1.0
+"""Wall seconds between tries while the database does not answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """What one transaction made durable."""
+
+    evaluation: Evaluation
+    alarms: tuple[AlarmEvent, ...]
+    orders: tuple[OrderEvent, ...]
+    committed_ns: int
+    """Facility time right after the commit."""
+
+
+class EngineThread:
+    """One thread that owns the rules' state and writes all that follows from samples."""
+
+    def __init__(
+        self,
+        *,
+        database: Engine,
+        facility: Facility,
+        rules: RuleEngine,
+        inbox: Inbox,
+        history: History,
+        latest: LatestValues,
+        clock: Clock,
+        on_commit: Callable[[Commit], None],
+    ) -> None:
+        self.failure: BaseException | None = None
+        """Why the thread ended by itself; ``None`` while it runs and after a clean stop."""
+        self._database = database
+        self._facility = facility
+        self._rules = rules
+        self._inbox = inbox
+        self._history = history
+        self._latest = latest
+        self._clock = clock
+        self._on_commit = on_commit
+        self._unacknowledged: list[Delivery] = []
+        self._history_due_s = 0.0
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="engine")
+
+    def start(self) -> None:
+        """Begin to take deliveries."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish what was taken, commit it, and end."""
+        self._stopping.set()
+        self._inbox.wake()
+        self._thread.join()
+
+    @property
+    def alive(self) -> bool:
+        """Tell whether the thread runs."""
+        return self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                self.step(self._inbox.take_all(self._patience_s()))
+            self.step(self._inbox.take_all(0.0))
+            self._commit_history()
+        except Exception as error:  # the thread's edge: whoever watches it stops the process, and a restart continues
+            self.failure = error
+            log.exception("engine failed; the process stops, and a restart continues where it was")
+
+    def _patience_s(self) -> float:
+        """Return the wall seconds until something is due: a delay, history with waiting senders, or a look around."""
+        patience = LONGEST_WAIT_S
+        deadline_ns = self._rules.next_deadline_ns
+        if deadline_ns is not None:
+            patience = min(patience, (deadline_ns - self._clock.now_ns()) / NS_PER_S / self._clock.speed)
+        if self._unacknowledged:
+            patience = min(patience, self._history_due_s - time.monotonic())
+        return max(0.0, patience)
+
+    def step(self, deliveries: Sequence[Delivery]) -> None:
+        """Take deliveries through rules, alarms and orders in one transaction, then acknowledge them."""
+        evaluation = self._evaluate(SampleBatch.concatenate(delivery.batch for delivery in deliveries))
+        changed = self._rules.take_changed()
+        events = [_event_row(event) for delivery in deliveries for event in delivery.events]
+        if changed or events or evaluation.transitions or evaluation.due:
+            self._commit(evaluation, changed, events)
+        self._unacknowledged += [delivery for delivery in deliveries if delivery.acknowledge is not None]
+        if time.monotonic() >= self._history_due_s:
+            self._commit_history()
+
+    def _evaluate(self, batch: SampleBatch) -> Evaluation:
+        now_ns = self._clock.now_ns()
+        if not len(batch):
+            return self._rules.sweep(now_ns)
+        self._latest.update(batch)
+        self._history.append(batch)
+        by_samples, by_time = self._rules.evaluate(batch), self._rules.sweep(now_ns)
+        return Evaluation(
+            transitions=by_samples.transitions + by_time.transitions,
+            due=by_samples.due + by_time.due,
+        )
+
+    def _commit(self, evaluation: Evaluation, changed: Sequence[SavedState], events: Sequence[DeviceEventRow]) -> None:
+        """Write one unit of work; while the database does not answer, try again and let deliveries gather."""
+        lost = False
+        while True:
+            try:
+                commit = self._write(evaluation, changed, events)
+            except OperationalError as error:
+                if self._stopping.is_set():
+                    raise
+                if not lost:
+                    log.warning("database lost; nothing is acknowledged until it is back", error=str(error.orig))
+                lost = True
+                self._stopping.wait(DATABASE_RETRY_S)
+            else:
+                if lost:
+                    log.info("database back")
+                self._on_commit(commit)
+                return
+
+    def _write(self, evaluation: Evaluation, changed: Sequence[SavedState], events: Sequence[DeviceEventRow]) -> Commit:
+        now_ns = self._clock.now_ns()
+        with self._database.begin() as connection:
+            save_device_events(connection, events)
+            alarms = apply_transitions(connection, self._facility, evaluation.transitions, now_ns=now_ns)
+            orders = respond_to_alarms(connection, self._facility, alarms, now_ns=now_ns)
+            orders += open_due_maintenance(connection, self._facility, evaluation.due, now_ns=now_ns)
+            save_states(connection, changed)
+        return Commit(
+            evaluation=evaluation,
+            alarms=tuple(alarms),
+            orders=tuple(orders),
+            committed_ns=self._clock.now_ns(),
+        )
+
+    def _commit_history(self) -> None:
+        self._history.commit()
+        self._history_due_s = time.monotonic() + HISTORY_PERIOD_S
+        for delivery in self._unacknowledged:
+            if delivery.acknowledge is not None:
+                delivery.acknowledge()
+        self._unacknowledged.clear()

@@ -1,0 +1,60 @@
+"""The HTTP and WebSocket API and the console, as one ASGI application."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.responses import FileResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+
+from dashboards.problems import add_problem_handlers
+from dashboards.routes import alarms, facility, live, session, workorders
+from dashboards.schemas import Problem
+from dashboards.services import Services
+
+CONSOLE = Path(__file__).parent / "static"
+"""The built console; absent where the package was built without it."""
+
+
+def create_app(services: Services) -> FastAPI:
+    """Return the application over a running system."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        hub = asyncio.create_task(services.hub.run())
+        yield
+        hub.cancel()
+        await asyncio.gather(hub, return_exceptions=True)
+
+    app = FastAPI(
+        title="Watchkeeper",
+        version="1",
+        lifespan=lifespan,
+        responses={"4XX": {"model": Problem, "content": {"application/problem+json": {}}}},
+    )
+    app.state.services = services
+    add_problem_handlers(app)
+    for router in (session.router, facility.router, alarms.router, workorders.router, live.router):
+        app.include_router(router)
+    add_console(app, CONSOLE)
+    return app
+
+
+def add_console(app: FastAPI, folder: Path) -> None:
+    """Serve the console's files; its own routes all begin at the same page."""
+    if not (folder / "index.html").exists():
+        return
+    app.mount("/assets", StaticFiles(directory=folder / "assets"))
+
+    @app.get("/{path:path}", include_in_schema=False)
+    def console(path: str) -> FileResponse:
+        if path.startswith("api/"):
+            raise HTTPException(404, "Not found")
+        file = folder / path
+        inside = file.resolve().is_relative_to(folder.resolve())
+        return FileResponse(file if inside and file.is_file() else folder / "index.html")

@@ -1,0 +1,116 @@
+"""The site, its values, its history and how the system itself is."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from alarms import repository as alarms
+from dashboards.access import ServicesDep, ViewerDep
+from dashboards.schemas import ConnectionView, FacilityView, HistoryView, LimitView, Snapshot, StatusView
+from dashboards.views import (
+    alarm_views,
+    facility_view,
+    moment,
+    moment_or_none,
+    number_or_none,
+    order_views,
+    value_rows,
+)
+from facility.clock import NS_PER_MS, NS_PER_S
+from facility.equipment import Threshold
+from facility.errors import NotFoundError
+from facility.storage.database import reading
+from facility.storage.outbox import last_seq
+from gateway.events import ConnectionStatus
+from workorders import repository as workorders
+
+router = APIRouter(prefix="/api", tags=["facility"])
+
+HISTORY_ROWS = 100_000
+"""The longest history that one answer carries."""
+
+
+@router.get("/facility")
+def facility(services: ServicesDep, _viewer: ViewerDep) -> FacilityView:
+    """Show the whole site with every asset and point."""
+    return facility_view(services.facility)
+
+
+@router.get("/snapshot")
+def snapshot(services: ServicesDep, _viewer: ViewerDep) -> Snapshot:
+    """Show everything that the live channel keeps up to date, as of one instant."""
+    with reading(services.database) as connection:
+        return Snapshot(
+            epoch=services.hub.epoch,
+            seq=last_seq(connection),
+            alarms=alarm_views(connection, services.facility, alarms.open_alarms(connection)),
+            work_orders=order_views(connection, services.facility, workorders.open_work_orders(connection)),
+            values=value_rows(services.latest.changed_since(0)[1]),
+        )
+
+
+@router.get("/points/{key}/history")
+def point_history(
+    key: int, services: ServicesDep, _viewer: ViewerDep, seconds: Annotated[float, Query(gt=0, le=86_400)] = 3_600
+) -> HistoryView:
+    """Return a point's newest samples as columns."""
+    require_point(services, key)
+    now_ns = services.clock.now_ns()
+    start_ns = now_ns - round(seconds * NS_PER_S)
+    columns = services.history.read(key, start_ns, now_ns + NS_PER_S, HISTORY_ROWS)
+    return HistoryView(
+        time_ms=(columns.source_time_ns // NS_PER_MS).tolist(),
+        value=[number_or_none(value) for value in columns.value.tolist()],
+        quality=columns.quality.tolist(),
+    )
+
+
+@router.get("/points/{key}/limits")
+def point_limits(key: int, services: ServicesDep, _viewer: ViewerDep) -> list[LimitView]:
+    """List the limits that rules hold a point against."""
+    require_point(services, key)
+    rules = [rule.definition for rule in services.facility.rules.values() if rule.point_key == key]
+    return [
+        LimitView(side=side, value=limit.value, priority=limit.priority or rule.priority)
+        for rule in rules
+        if isinstance(rule.condition, Threshold)
+        for side, limit in rule.condition.limits.items()
+    ]
+
+
+def require_point(services: ServicesDep, key: int) -> None:
+    """Refuse a key that no point has.
+
+    Raises:
+        NotFoundError: No such point.
+    """
+    if key not in services.facility.points:
+        raise NotFoundError(f"There is no point {key}. GET /api/facility lists all points with their keys.")
+
+
+@router.get("/status")
+def status(services: ServicesDep, _viewer: ViewerDep) -> StatusView:
+    """Show how the gateway's connections and the system itself are."""
+    return StatusView(
+        now=moment(services.clock.now_ns()),
+        started_at=moment(services.started_at_ns),
+        points=len(services.facility.points),
+        rules=len(services.facility.rules),
+        samples=services.latest.samples,
+        connections=[connection_view(connection) for connection in services.connections.values()],
+    )
+
+
+def connection_view(status: ConnectionStatus) -> ConnectionView:
+    """Show one connection's figures."""
+    return ConnectionView(
+        id=status.connection_id,
+        state=status.state.value,
+        detail=status.detail,
+        samples=status.samples,
+        errors=status.errors,
+        dropped=status.dropped,
+        last_good_at=moment_or_none(status.last_good_ns or None),
+    )

@@ -1,0 +1,242 @@
+"""Turns domain values into what the console gets; the only place that knows both."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from alarms.model import Alarm
+from facility.units import display_unit
+from sqlalchemy import Connection
+from workorders.model import WorkOrder
+
+from alarms import repository as alarms
+from dashboards.schemas import (
+    AccountView,
+    AlarmDetail,
+    AlarmView,
+    AssetView,
+    FacilityView,
+    JournalEntry,
+    PointView,
+    SpaceView,
+    StepView,
+    ValueRow,
+    WorkOrderDetail,
+    WorkOrderView,
+)
+from facility.clock import NS_PER_MS, NS_PER_S
+from facility.equipment import LocalText
+from facility.latest import LatestValue
+from facility.model import Asset, Facility, Point
+from facility.storage.outbox import Topic
+from people.journal import journal_of
+from people.model import Account
+from workorders import repository as workorders
+
+
+def moment(ns: int) -> datetime:
+    """Return nanoseconds UTC as a datetime, to the microsecond."""
+    return datetime.fromtimestamp(ns // NS_PER_S, UTC).replace(microsecond=ns % NS_PER_S // 1000)
+
+
+def moment_or_none(ns: int | None) -> datetime | None:
+    """Return a moment, or ``None`` for what has not happened."""
+    return None if ns is None else moment(ns)
+
+
+def number_or_none(value: float | None) -> float | None:
+    """Return a number that JSON can carry; NaN and infinities become ``None``."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def account_view(account: Account) -> AccountView:
+    """Name someone."""
+    return AccountView(id=account.id, login=account.login, name=account.name, role=account.role)
+
+
+def value_rows(values: Iterable[LatestValue]) -> list[ValueRow]:
+    """Return latest values as the rows of snapshot and live channel."""
+    return [(v.point, number_or_none(v.value), v.quality, v.source_time_ns // NS_PER_MS) for v in values]
+
+
+# Facility
+
+
+def facility_view(facility: Facility) -> FacilityView:
+    """Show the whole site."""
+    points: dict[str, list[Point]] = {asset_id: [] for asset_id in facility.assets}
+    for point in facility.points.values():
+        points[point.asset_id].append(point)
+    return FacilityView(
+        site_id=facility.site_id,
+        name=facility.name,
+        time_zone=facility.time_zone,
+        spaces=[SpaceView.model_validate(space) for space in facility.spaces.values()],
+        assets=[asset_view(asset, points[asset.id]) for asset in facility.assets.values()],
+    )
+
+
+def asset_view(asset: Asset, points: Sequence[Point]) -> AssetView:
+    """Show one asset with its points."""
+    equipment = asset.equipment_class
+    return AssetView(
+        id=asset.id,
+        name=asset.name,
+        class_name=equipment.name,
+        class_title=equipment.title,
+        system=equipment.system,
+        space_id=asset.space_id,
+        parent_id=asset.parent_id,
+        connection_id=asset.connection_id,
+        points=[point_view(point) for point in points],
+    )
+
+
+def point_view(point: Point) -> PointView:
+    """Show one point; a state without words of its own is shown by its name."""
+    definition = point.definition
+    words = {
+        code: definition.state_names.get(name, LocalText(en=name, zh=name)) for name, code in definition.states.items()
+    }
+    return PointView(
+        key=point.key,
+        name=point.name,
+        title=definition.name,
+        kind=definition.kind,
+        unit=display_unit(definition.unit),
+        overview=definition.overview,
+        states=words,
+    )
+
+
+# Alarms
+
+
+def alarm_views(connection: Connection, facility: Facility, episodes: Sequence[Alarm]) -> list[AlarmView]:
+    """Show episodes, each with its order."""
+    orders = workorders.order_ids_of_alarms(connection, [episode.id for episode in episodes])
+    return [alarm_view(facility, episode, orders.get(episode.id)) for episode in episodes]
+
+
+def alarm_view(facility: Facility, episode: Alarm, order_id: int | None) -> AlarmView:
+    """Show one episode with the words of its rule."""
+    rule = facility.rules[episode.rule_id]
+    asset = facility.assets[episode.asset_id]
+    return AlarmView(
+        id=episode.id,
+        version=episode.version,
+        rule=rule.definition.name,
+        title=rule.definition.title,
+        asset_id=asset.id,
+        asset_name=asset.name,
+        space_name=facility.spaces[asset.space_id].name,
+        system=asset.equipment_class.system,
+        priority=episode.priority,
+        state=episode.state,
+        active=episode.active,
+        acknowledged=episode.acknowledged,
+        life_safety=rule.definition.life_safety,
+        reason=episode.reason,
+        value=number_or_none(episode.value),
+        limit=number_or_none(episode.limit),
+        unit=display_unit(facility.points[rule.point_key].definition.unit),
+        raised_at=moment(episode.raised_at_ns),
+        cleared_at=moment_or_none(episode.cleared_at_ns),
+        acknowledged_at=moment_or_none(episode.acknowledged_at_ns),
+        acknowledged_by=episode.acknowledged_by,
+        comment=episode.comment,
+        closed_at=moment_or_none(episode.closed_at_ns),
+        order_id=order_id,
+    )
+
+
+def alarm_detail(connection: Connection, facility: Facility, alarm_id: int) -> AlarmDetail:
+    """Show one episode with what to do about it and what happened so far."""
+    [row] = alarm_views(connection, facility, [alarms.alarm(connection, alarm_id)])
+    episode = alarms.alarm(connection, alarm_id)
+    rule = facility.rules[episode.rule_id]
+    definition = rule.definition
+    return AlarmDetail(
+        **dict(row),
+        point_key=rule.point_key,
+        cause=definition.cause,
+        consequence=definition.consequence,
+        corrective_action=definition.corrective_action,
+        time_to_respond_min=definition.time_to_respond_min,
+        journal=journal_entries(connection, Topic.ALARM, alarm_id),
+    )
+
+
+def journal_entries(connection: Connection, subject: Topic, subject_id: int) -> list[JournalEntry]:
+    """Show what happened to an alarm or an order, oldest first."""
+    lines = journal_of(connection, subject, subject_id)
+    return [
+        JournalEntry(at=moment(line.at_ns), transition=line.transition, actor=line.actor, comment=line.comment)
+        for line in lines
+    ]
+
+
+# Work orders
+
+
+def order_views(connection: Connection, facility: Facility, orders: Sequence[WorkOrder]) -> list[WorkOrderView]:
+    """Show orders as rows of the list."""
+    counts = workorders.alarm_counts(connection, [order.id for order in orders])
+    return [order_view(facility, order, counts.get(order.id, 0)) for order in orders]
+
+
+def order_view(facility: Facility, order: WorkOrder, alarm_count: int) -> WorkOrderView:
+    """Show one order with the words of its asset."""
+    asset = facility.assets[order.asset_id]
+    return WorkOrderView(
+        id=order.id,
+        number=f"WO-{order.id:06d}",
+        version=order.version,
+        kind=order.kind,
+        state=order.state.value,
+        title=order.title,
+        priority=order.priority,
+        asset_id=asset.id,
+        asset_name=asset.name,
+        space_name=facility.spaces[asset.space_id].name,
+        system=asset.equipment_class.system,
+        life_safety=order.life_safety,
+        opened_at=moment(order.opened_at_ns),
+        assignee=order.assignee,
+        started_at=moment_or_none(order.started_at_ns),
+        completed_at=moment_or_none(order.completed_at_ns),
+        alarm_count=alarm_count,
+    )
+
+
+def order_detail(connection: Connection, facility: Facility, order_id: int) -> WorkOrderDetail:
+    """Show one order with its steps, alarms and journal."""
+    order = workorders.work_order(connection, order_id)
+    episodes = alarms.alarms_by_id(connection, workorders.alarm_ids_of(connection, order_id))
+    return WorkOrderDetail(
+        **dict(order_view(facility, order, len(episodes))),
+        assignee_id=order.assignee_id,
+        steps=step_views(connection, order_id),
+        alarms=alarm_views(connection, facility, episodes),
+        plan=order.plan,
+        source=order.source,
+        remark=order.remark,
+        journal=journal_entries(connection, Topic.WORK_ORDER, order_id),
+    )
+
+
+def step_views(connection: Connection, order_id: int) -> list[StepView]:
+    """Show an order's checklist in its order."""
+    return [
+        StepView(
+            number=step.number,
+            text=step.text,
+            mandatory=step.mandatory,
+            done=step.done,
+            done_by=step.done_by,
+            done_at=moment_or_none(step.done_at_ns),
+        )
+        for step in workorders.steps_of(connection, order_id)
+    ]
