@@ -1,0 +1,260 @@
+"""Device profiles: which register, topic or object of a make and model holds which point of a class.
+
+A profile is one YAML file in ``gateway/profiles/``::
+
+    profile: pump-vfd-a
+    class: pump
+    protocol: modbus-tcp
+    settings: {unit: "{unit}", poll_s: 1.0}
+    points:
+      flow: {register: 2, type: float32}
+
+Text in braces is an address parameter (:mod:`gateway.address`): each asset says its own value under ``address`` in
+``site.yaml``.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, Self, cast
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.error import MarkedYAMLError
+
+from facility.clock import Clock
+from facility.errors import ConfigurationError, Mistake
+from facility.model import Asset, Connection, Facility, Point, Protocol
+from gateway.address import filled, frozen, parameters, shifted
+from gateway.conversion import CONVERSION_KEYS, PointConverter
+from gateway.drivers.driver import DeviceConfig, DriverConfig
+from gateway.events import ConnectionStatus, Delivery
+
+SHIPPED: Final = Path(__file__).with_name("profiles")
+"""The folder of the profiles that come with Watchkeeper."""
+
+SITE_FILE: Final = "site.yaml"
+"""Named in mistakes of assets and connections."""
+
+
+class DeviceProfile(BaseModel):
+    """One make and model: how its points are reached and read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    profile: str
+    """Name that assets use, equal to the file's stem."""
+    equipment_class: str = Field(alias="class")
+    """Class whose points it maps."""
+    protocol: Protocol
+    settings: dict[str, Any] = Field(default_factory=dict)
+    """Device-wide settings of the protocol, such as ``poll_s``."""
+    points: dict[str, dict[str, Any]] = Field(min_length=1)
+    """Point name to where it is (the protocol's own keys) and how it reads (:data:`CONVERSION_KEYS`)."""
+
+    _file: str = PrivateAttr("")
+    _lines: dict[str, int] = PrivateAttr(default_factory=dict)
+
+    def mistake(self, point: str, message: str) -> Mistake:
+        """Return a mistake at a point's own line of the profile's file."""
+        return Mistake(self._file or f"{self.profile}.yaml", self._lines.get(point, 0), message)
+
+    def placed(self, file: str, lines: dict[str, int]) -> Self:
+        """Remember where the file says each point, for mistakes that show up later."""
+        self._file, self._lines = file, lines
+        return self
+
+
+def load_profiles(folder: Path | None = None) -> dict[str, DeviceProfile]:
+    """Return every profile of a folder by name; of the shipped folder when none is given.
+
+    Raises:
+        ConfigurationError: Files have mistakes; lists those of all files.
+    """
+    profiles: dict[str, DeviceProfile] = {}
+    mistakes: list[Mistake] = []
+    for path in sorted((folder or SHIPPED).glob("*.yaml")):
+        try:
+            profiles[path.stem] = _read(path)
+        except ConfigurationError as error:
+            mistakes += error.mistakes
+    if mistakes:
+        raise ConfigurationError(mistakes)
+    return profiles
+
+
+def driver_configs(
+    facility: Facility,
+    profiles: Mapping[str, DeviceProfile],
+    *,
+    clock: Clock,
+    deliver: Callable[[Delivery], None],
+) -> list[DriverConfig]:
+    """Return what each driver needs: one configuration per connection that has assets.
+
+    Raises:
+        ConfigurationError: Assets and profiles do not fit together; lists every mistake.
+    """
+    mistakes: list[Mistake] = []
+    devices: dict[str, list[DeviceConfig]] = {connection: [] for connection in facility.connections}
+    for asset in facility.assets.values():
+        found = list(_asset_mistakes(facility, profiles, asset))
+        mistakes += found
+        if not found:
+            devices[asset.connection_id].append(_device(facility, profiles[asset.profile], asset))
+    for connection_devices in devices.values():
+        mistakes += _shared_addresses(profiles, connection_devices)
+    if mistakes:
+        raise ConfigurationError(list(dict.fromkeys(mistakes)))
+    return [
+        DriverConfig(
+            connection=facility.connections[connection],
+            devices=tuple(found_devices),
+            clock=clock,
+            deliver=deliver,
+            status=ConnectionStatus(connection_id=connection),
+        )
+        for connection, found_devices in devices.items()
+        if found_devices
+    ]
+
+
+def did_you_mean(wrong: str, known: Iterable[str]) -> str:
+    """Return what to write instead of a name that does not exist."""
+    names = sorted(known)
+    close = difflib.get_close_matches(wrong, names, n=1)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return f"write one of: {', '.join(names)}" if names else "none exists"
+
+
+def _read(path: Path) -> DeviceProfile:
+    tree = _tree(path)
+    try:
+        profile = DeviceProfile.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigurationError(
+            [
+                Mistake(path.name, _line(tree, detail["loc"]), f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}")
+                for detail in error.errors()
+            ]
+        ) from error
+    if profile.profile != path.stem:
+        message = f"the file is named {path.name}, so write 'profile: {path.stem}'"
+        raise ConfigurationError([Mistake(path.name, _line(tree, ("profile",)), message)])
+    return profile.placed(path.name, {name: _line(tree, ("points", name)) for name in profile.points})
+
+
+def _tree(path: Path) -> CommentedMap:
+    """Return a YAML file's mapping with the lines of its keys."""
+    try:
+        tree = YAML(typ="rt").load(path.read_text("utf-8"))
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 0
+        raise ConfigurationError([Mistake(path.name, line, f"this is not YAML: {error.problem}")]) from error
+    if not isinstance(tree, CommentedMap):
+        raise ConfigurationError([Mistake(path.name, 0, "write a mapping that begins with 'profile:' and 'class:'")])
+    return tree
+
+
+def _line(tree: CommentedMap, place: Iterable[int | str]) -> int:
+    """Return the line of the deepest key of a path that the file has; 0 for none."""
+    line = 0
+    node: Any = tree
+    for key in place:
+        if not isinstance(node, CommentedMap) or key not in node:
+            break
+        line = node.lc.key(key)[0] + 1
+        node = node[key]
+    return line
+
+
+def _asset_mistakes(facility: Facility, profiles: Mapping[str, DeviceProfile], asset: Asset) -> Iterator[Mistake]:
+    """Say everything that keeps an asset from being read."""
+    profile = profiles.get(asset.profile)
+    if profile is None:
+        message = f"{asset.id}: no profile {asset.profile!r}; {did_you_mean(asset.profile, profiles)}"
+        yield Mistake(SITE_FILE, 0, message)
+        return
+    yield from _fit_mistakes(facility.connections.get(asset.connection_id), profile, asset)
+    if profile.equipment_class == asset.equipment_class.name:
+        yield from _point_mistakes(profile, facility.points_of(asset.id), asset)
+    yield from _address_mistakes(profile, asset)
+
+
+def _address_mistakes(profile: DeviceProfile, asset: Asset) -> Iterator[Mistake]:
+    """Say which address parameters are missing or no numbers where the profile adds to them."""
+    templates = [profile.settings, profile.points]
+    missing = sorted(parameters(templates) - set(asset.address))
+    if missing:
+        message = f"{asset.id}: profile {profile.profile!r} needs {', '.join(missing)} under 'address'"
+        yield Mistake(SITE_FILE, 0, message)
+    for name in sorted(shifted(templates) & set(asset.address)):
+        if not str(asset.address[name]).isdecimal():
+            yield Mistake(SITE_FILE, 0, f"{asset.id}: {name} is {asset.address[name]!r}; write a whole number")
+
+
+def _fit_mistakes(connection: Connection | None, profile: DeviceProfile, asset: Asset) -> Iterator[Mistake]:
+    """Say where profile, connection and class do not belong together."""
+    if connection is None:
+        yield Mistake(SITE_FILE, 0, f"{asset.id}: no connection {asset.connection_id!r}; add it under 'connections'")
+    elif connection.protocol is not profile.protocol:
+        message = (
+            f"{asset.id}: profile {profile.profile!r} speaks {profile.protocol}, but connection {connection.id!r} "
+            f"is {connection.protocol}; choose another connection or profile"
+        )
+        yield Mistake(SITE_FILE, 0, message)
+    if profile.equipment_class != asset.equipment_class.name:
+        message = (
+            f"{asset.id}: profile {profile.profile!r} is for class {profile.equipment_class!r}, but the asset is a "
+            f"{asset.equipment_class.name!r}; choose another profile"
+        )
+        yield Mistake(SITE_FILE, 0, message)
+
+
+def _point_mistakes(profile: DeviceProfile, points: Iterable[Point], asset: Asset) -> Iterator[Mistake]:
+    """Say which mapped points the class does not have or cannot be converted to."""
+    known = asset.equipment_class.points
+    for name in profile.points.keys() - known.keys():
+        message = f"class {profile.equipment_class!r} has no point {name!r}; {did_you_mean(name, known)}"
+        yield profile.mistake(name, message)
+    for point in points:
+        if point.name in profile.points:
+            try:
+                PointConverter(point, profile.points[point.name])
+            except ConfigurationError as error:
+                yield from (profile.mistake(point.name, f"{point.name}: {each.message}") for each in error.mistakes)
+
+
+def _device(facility: Facility, profile: DeviceProfile, asset: Asset) -> DeviceConfig:
+    return DeviceConfig(
+        asset=asset,
+        points=tuple(point for point in facility.points_of(asset.id) if point.name in profile.points),
+        settings=cast("dict[str, Any]", filled(profile.settings, asset.address)),
+        mapping=cast("dict[str, dict[str, Any]]", filled(profile.points, asset.address)),
+    )
+
+
+def _shared_addresses(profiles: Mapping[str, DeviceProfile], devices: Iterable[DeviceConfig]) -> Iterator[Mistake]:
+    """Say which assets of one connection claim a place on the wire that another one has claimed."""
+    owners: dict[object, Point] = {}
+    clashes: Counter[tuple[str, str]] = Counter()
+    for device in devices:
+        own_settings = _own_settings(profiles[device.asset.profile], device)
+        for point in device.points:
+            place = {key: value for key, value in device.mapping[point.name].items() if key not in CONVERSION_KEYS}
+            owner = owners.setdefault(frozen([own_settings, place]), point)
+            if owner.asset_id != point.asset_id:
+                clashes[owner.asset_id, point.asset_id] += 1
+    for (first, second), count in clashes.items():
+        message = f"{second} has the same address as {first} ({count} points); give each its own under 'address'"
+        yield Mistake(SITE_FILE, 0, message)
+
+
+def _own_settings(profile: DeviceProfile, device: DeviceConfig) -> dict[str, object]:
+    """Return the settings that differ by asset, such as the Modbus unit: they are part of the address."""
+    return {key: device.settings[key] for key, value in profile.settings.items() if parameters(value)}
