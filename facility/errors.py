@@ -4,6 +4,7 @@
 
     WatchkeeperError                 HTTP status
     ├── ConfigurationError               422      a file has mistakes; lists every one with its line
+    ├── UnitError (also a ValueError)    422      a unit is unknown, or cannot become the other
     ├── NotFoundError                    404
     ├── StaleCommandError                409      the thing changed since the person looked
     ├── ForbiddenError                   403
@@ -53,6 +54,13 @@ class ConfigurationError(WatchkeeperError):
     def __init__(self, mistakes: Sequence[Mistake]) -> None:
         self.mistakes = tuple(sorted(mistakes))
         super().__init__("\n".join(str(mistake) for mistake in self.mistakes))
+
+
+class UnitError(WatchkeeperError, ValueError):
+    """A unit is unknown, or two units do not measure the same quantity."""
+
+    status = 422
+    title = "The units do not fit"
 
 
 class NotFoundError(WatchkeeperError):

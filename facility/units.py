@@ -1,0 +1,100 @@
+"""Units: conversion through pint, and the spelling that people read.
+
+Everything inside Watchkeeper carries the unit that its class declares; only the gateway's edge converts, once, into a
+scale and an offset per point.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+import pint
+
+from facility.errors import UnitError
+
+
+def conversion(source: str, target: str) -> tuple[float, float]:
+    """Return scale and offset, so that ``target = scale * source + offset``.
+
+    Args:
+        source: Unit in pint's spelling, such as ``degF``; empty for a number without one.
+        target: Unit in pint's spelling.
+
+    Raises:
+        UnitError: A unit is unknown, or the two do not measure the same quantity.
+    """
+    return (1.0, 0.0) if source == target else _conversion(source, target)
+
+
+def is_known(unit: str) -> bool:
+    """Tell whether pint knows the unit."""
+    try:
+        _unit(unit)
+    except UnitError:
+        return False
+    return True
+
+
+def display_unit(unit: str) -> str:
+    """Return how people write the unit: ``m**3/h`` becomes ``m³/h``, ``percent/m`` becomes ``%/m``."""
+    symbols = _WORD.sub(lambda match: _SYMBOLS.get(match[0], match[0]), unit)
+    powers = _POWER.sub(lambda match: match[1].translate(_SUPERSCRIPTS), symbols)
+    return powers.replace(" ", "").replace("*", "·")
+
+
+_FACTOR = r"(?:1|[A-Za-zµΩ]\w*)(?:\s*\*\*\s*-?\d)?"
+_GRAMMAR = re.compile(rf"{_FACTOR}(?:\s*[*/]\s*{_FACTOR})*")
+_WORD = re.compile(r"[A-Za-z_]\w*")
+_POWER = re.compile(r"\s*\*\*\s*(-?\d+)")
+_SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+_SYMBOLS = {
+    "degC": "°C",
+    "degF": "°F",
+    "delta_degC": "K",
+    "delta_degF": "°F",
+    "deg": "°",
+    "percent": "%",
+    "g_0": "g",
+    "standard_gravity": "g",
+    "ohm": "Ω",
+    "um": "µm",
+    "revolution": "rev",
+}
+
+
+@cache
+def _registry() -> pint.UnitRegistry[float]:
+    # Building it reads thousands of definitions: once, and only in a process that converts something.
+    return pint.UnitRegistry()
+
+
+@cache
+def _unit(unit: str) -> pint.Unit:
+    # pint evaluates any arithmetic and lets Python's errors through, so only what looks like a unit reaches it.
+    try:
+        if unit and not _GRAMMAR.fullmatch(unit):
+            raise pint.DefinitionSyntaxError(unit)
+        return _registry().Unit(unit)
+    except pint.PintError as error:
+        raise UnitError(f"{unit!r} is not a unit. Write it as pint does, such as m**3/h, degC or mm/s.") from error
+
+
+@cache
+def _conversion(source: str, target: str) -> tuple[float, float]:
+    quantity = _registry().Quantity
+    try:
+        offset = quantity(0.0, _unit(source)).to(_unit(target)).magnitude
+        scale = quantity(1.0, _difference(source)).to(_difference(target)).magnitude
+    except pint.PintError as error:
+        raise UnitError(
+            f"{source or 'a number without a unit'} cannot become {target or 'a number without a unit'}: they measure "
+            f"different things. Check the unit on both sides."
+        ) from error
+    return scale, offset
+
+
+def _difference(unit: str) -> pint.Unit:
+    """Return the unit of a difference: of temperatures with a zero of their own, pint's ``delta_`` unit."""
+    has_own_zero = _registry().Quantity(0.0, _unit(unit)).to_base_units().magnitude != 0
+    return _unit(f"delta_{_unit(unit)}" if has_own_zero else unit)
