@@ -1,0 +1,1 @@
+"""Centrifugal pumps on variable-speed drives: hydraulics, motor and faults, on Modbus TCP."""
