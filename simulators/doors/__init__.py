@@ -1,0 +1,1 @@
+"""Access-controlled doors: badges, locks, contacts and batteries, and how they are abused."""

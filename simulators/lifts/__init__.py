@@ -1,0 +1,1 @@
+"""Traction lifts: motion, doors, traffic, motor and brake, and how they fail."""
