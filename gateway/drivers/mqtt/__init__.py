@@ -1,0 +1,5 @@
+"""Devices that publish JSON to an MQTT broker."""
+
+from gateway.drivers.mqtt.driver import MqttDriver
+
+__all__ = ["MqttDriver"]

@@ -1,0 +1,152 @@
+"""What a payload says, without a broker."""
+
+from __future__ import annotations
+
+import math
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from facility.clock import NS_PER_MS, NS_PER_S
+from facility.equipment import PointKind
+from facility.errors import ConfigurationError
+from facility.quality import BAD_FROM, Quality
+from gateway.drivers.mqtt.source_time import source_time
+from gateway.drivers.mqtt.topics import MAX_PAYLOAD, Topic, compile_topics
+from tests.gateway.driver_site import PointPlace, analog, device, states
+
+NOW_NS = 1_760_000_000 * NS_PER_S
+NOW_MS = NOW_NS / NS_PER_MS
+
+
+def door_topic() -> Topic:
+    events = states(PointKind.EVENT, granted=1, denied=2)
+    mapping = {"topic": "d/event", "path": "event", "event": True, "id": "id", "text": {"badge": "card.badge"}}
+    return compile_topics([device("door-1", 1, {"access_event": (events, mapping)})])["d/event"]
+
+
+def lift_topic() -> Topic:
+    points: dict[str, PointPlace] = {
+        "speed": (analog("m/s"), {"topic": "l", "path": "car.speed", "scale": 2}),
+        "door": (states(PointKind.MULTISTATE, closed=0, open=2), {"topic": "l", "path": "door"}),
+    }
+    return compile_topics([device("lift-1", 10, points)])["l"]
+
+
+def test_values_are_found_by_dotted_path_and_carry_the_lifts_own_time() -> None:
+    said_ms = NOW_MS - 1500
+    reading = lift_topic().read(orjson.dumps({"t_ms": said_ms, "car": {"speed": 1.25}, "door": "open"}), NOW_NS)
+    speed, door = reading.batch.rows()
+    assert (speed.point, speed.value, speed.quality) == (10, 2.5, Quality.GOOD)
+    assert (door.point, door.value, door.quality) == (11, 2.0, Quality.GOOD)
+    assert speed.source_time_ns == NOW_NS - 1500 * NS_PER_MS
+    assert speed.gateway_time_ns == NOW_NS
+    assert reading.bad == 0
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [b"", b"{", b"[1, 2]", b"3", b'"text"', b"null", b"\xff\xfe", b'{"car": NaN}', b" " * MAX_PAYLOAD + b"{}"],
+    ids=["empty", "cut", "list", "number", "text", "null", "no-utf8", "nan", "oversize"],
+)
+def test_a_payload_that_is_no_object_gives_one_malformed_sample_per_point(payload: bytes) -> None:
+    reading = lift_topic().read(payload, NOW_NS)
+    assert [sample.quality for sample in reading.batch.rows()] == [Quality.BAD_MALFORMED] * 2
+    assert reading.bad == 2
+
+
+def test_one_missing_or_wrong_value_does_not_hide_its_neighbour() -> None:
+    reading = lift_topic().read(orjson.dumps({"t_ms": NOW_MS, "car": {"speed": "18. Jan"}, "door": "closed"}), NOW_NS)
+    assert [sample.quality for sample in reading.batch.rows()] == [Quality.BAD_MALFORMED, Quality.GOOD]
+    reading = lift_topic().read(orjson.dumps({"t_ms": NOW_MS, "car": 3, "door": "ajar"}), NOW_NS)
+    assert [sample.quality for sample in reading.batch.rows()] == [Quality.BAD_MALFORMED] * 2
+
+
+def test_a_door_event_brings_its_badge_and_a_sample_with_its_code() -> None:
+    payload = {"id": "e-7", "t_ms": NOW_MS, "event": "denied", "card": {"badge": 100342}}
+    reading = door_topic().read(orjson.dumps(payload), NOW_NS)
+    (event,) = reading.events
+    assert (event.event_id, event.code, dict(event.text)) == ("e-7", 2, {"badge": "100342"})
+    assert reading.batch.rows()[0].value == 2.0
+
+
+def test_a_door_event_without_badge_has_no_text() -> None:
+    (event,) = door_topic().read(orjson.dumps({"id": 7, "t_ms": NOW_MS, "event": "granted"}), NOW_NS).events
+    assert (event.event_id, dict(event.text)) == ("7", {})
+
+
+@pytest.mark.parametrize("document", [{"event": "granted"}, {"id": "", "event": "granted"}, {"id": "x", "event": "?"}])
+def test_an_event_without_identity_or_with_an_unknown_name_is_malformed(document: dict[str, str]) -> None:
+    reading = door_topic().read(orjson.dumps(document), NOW_NS)
+    assert reading.events == ()
+    assert reading.batch.rows()[0].quality is Quality.BAD_MALFORMED
+
+
+def test_a_retained_message_is_uncertain_only_when_it_is_old() -> None:
+    def quality(age_s: float) -> Quality:
+        document = {"t_ms": NOW_MS - age_s * 1000, "car": {"speed": 1}, "door": "open"}
+        return lift_topic().read(orjson.dumps(document), NOW_NS, retained=True).batch.rows()[0].quality
+
+    assert quality(5) is Quality.GOOD
+    assert quality(3600) is Quality.UNCERTAIN_RETAINED
+
+
+def test_limits_of_time_are_wall_seconds_when_facility_time_runs_fast() -> None:
+    half_an_hour_ago = NOW_MS - 1_800_000
+    assert source_time(half_an_hour_ago, NOW_NS, retained=True).quality is Quality.UNCERTAIN_RETAINED
+    assert source_time(half_an_hour_ago, NOW_NS, retained=True, speed=60).quality is Quality.GOOD
+
+
+@pytest.mark.parametrize("said", ["soon", True, [1], 0, -1, 10**30, NOW_MS + 600_000, math.inf, math.nan])
+def test_an_impossible_source_time_is_replaced_by_the_gateways(said: object) -> None:
+    assert source_time(said, NOW_NS, retained=False) == (NOW_NS, Quality.UNCERTAIN_TIME)
+
+
+def test_a_payload_without_time_has_the_gateways() -> None:
+    assert source_time(None, NOW_NS, retained=False) == (NOW_NS, Quality.GOOD)
+    assert source_time(None, NOW_NS, retained=True) == (NOW_NS, Quality.UNCERTAIN_RETAINED)
+
+
+def test_a_queued_message_of_last_night_keeps_its_time() -> None:
+    last_night_ms = NOW_MS - 12 * 3_600_000
+    assert source_time(last_night_ms, NOW_NS, retained=False) == (NOW_NS - 12 * 3600 * NS_PER_S, Quality.GOOD)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["t_ms", "car", "speed", "door", "event", "id", "card"]), inner, max_size=5)
+    ),
+    max_leaves=12,
+)
+
+
+@given(json_values, st.booleans())
+def test_no_payload_whatever_stops_the_reader(document: object, retained: bool) -> None:  # noqa: FBT001  # hypothesis calls by position
+    payload = orjson.dumps(document, option=orjson.OPT_NON_STR_KEYS) if _encodable(document) else b"\x00"
+    for topic in (lift_topic(), door_topic()):
+        reading = topic.read(payload, NOW_NS, retained=retained)
+        assert len(reading.batch) == len(topic.points)
+        for sample in reading.batch.rows():
+            assert sample.quality >= BAD_FROM or math.isfinite(sample.value)
+
+
+@given(st.binary(max_size=64))
+def test_no_bytes_whatever_stop_the_reader(payload: bytes) -> None:
+    assert len(lift_topic().read(payload, NOW_NS).batch) == 2
+
+
+def test_a_mapping_without_topic_or_path_is_told_with_its_point() -> None:
+    with pytest.raises(ConfigurationError, match=r"lift-1/speed.*'topic' and 'path'"):
+        compile_topics([device("lift-1", 1, {"speed": (analog(), {})})])
+
+
+def _encodable(document: object) -> bool:
+    try:
+        orjson.dumps(document)
+    except orjson.JSONEncodeError:
+        return False
+    return True
