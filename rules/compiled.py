@@ -1,0 +1,51 @@
+"""The rules kernel through numba: the same source, made fast where numba is installed (``watchkeeper[fast]``)."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from typing import Any
+
+import numpy as np
+
+from facility.quality import Quality
+from facility.samples import Sample, SampleBatch
+from rules import kernel
+from rules.columns import allocate, batch_of
+
+
+@functools.cache
+def compiled() -> kernel.Kernel | None:
+    """Return the compiled kernel, or ``None`` where numba is absent or does not load.
+
+    The first call of a process takes about a second; the first on a machine some seconds, which numba's cache saves
+    later ones.
+    """
+    try:
+        numba: Any = importlib.import_module("numba")
+        extending: Any = importlib.import_module("numba.extending")
+    except ImportError:
+        return None
+    for helper in kernel.HELPERS:
+        extending.register_jitable(helper)
+    columns = numba.typeof(allocate(keys=1, points=2, rows=1, ranges=1, records=1))
+    batch = numba.typeof(_most_general_batch())
+    return kernel.Kernel(
+        scan=_jit(numba, kernel.scan, numba.int64(batch, columns, numba.int64)),
+        sweep=_jit(numba, kernel.sweep, numba.int64(columns, numba.int64, numba.int64)),
+    )
+
+
+def _jit(numba: Any, function: Any, signature: Any) -> Any:  # noqa: ANN401  # numba has no types
+    try:
+        return numba.njit(signature, cache=True)(function)
+    except RuntimeError:  # no writable folder for the cache: compile for this process alone
+        return numba.njit(signature)(function)
+
+
+def _most_general_batch() -> kernel.Batch:
+    """Return strided, read-only columns: every other array can pass for one, so nothing is compiled a second time."""
+    columns = [np.repeat(column, 4)[::2] for column in batch_of(SampleBatch.of([Sample(0, 0, 0, 0.0, Quality.GOOD)]))]
+    for column in columns:
+        column.flags.writeable = False
+    return kernel.Batch(*columns)

@@ -1,0 +1,128 @@
+"""The rule engine: batches in, transitions out, with a state that survives a restart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from facility.model import Facility
+from facility.samples import SampleBatch
+from rules import kernel
+from rules.columns import batch_of, lists_of, views_of
+from rules.compile import compile_facility
+from rules.compiled import compiled
+from rules.events import Evaluation
+from rules.fold import Fold
+from rules.restore import restore
+from rules.state import Phase, SavedState
+
+SMALL_BATCH = 16
+"""Samples up to which plain Python is done before a compiled call has begun; measured, see ``benchmarks.rules``."""
+
+
+LARGE_FACILITY = 5_000
+"""Rows from which on the seconds that numba takes to load, or to compile on its first day, are worth it."""
+
+
+class RuleEngine:
+    """Evaluates all rules and maintenance plans of a facility; used by one thread at a time.
+
+    Samples of points that no rule watches, and of unknown points, are ignored.
+    """
+
+    def __init__(
+        self,
+        facility: Facility,
+        *,
+        saved: Iterable[SavedState] = (),
+        now_ns: int,
+        fast: kernel.Kernel | None = None,
+    ) -> None:
+        """Begin to watch.
+
+        Args:
+            facility: Whose rules and plans to run.
+            saved: What :func:`rules.repository.load_states` found; states of rules that are gone are ignored.
+            now_ns: The gateway's time.
+            fast: Kernel for batches that are not small; ``None``: compiled for a large facility where numba is present,
+                else plain.
+
+        Raises:
+            ConfigurationError: A rule or plan names a point or state that the facility does not have.
+        """
+        program = compile_facility(facility)
+        self._rows = program.rows
+        self._slot_of_row = [program.slots[row.point] for row in program.rows]
+        self._columns = program.columns
+        self._views = views_of(program.columns)
+        self._fast = fast or _kernel_for(len(program.rows))
+        self._fold = Fold(program.rows)
+        self._orphans = restore(program, saved, now_ns, self._fold)
+
+    @property
+    def next_deadline_ns(self) -> int | None:
+        """When a sweep next has something to do, at the earliest; ``None`` while nothing waits for time."""
+        earliest = int(self._columns.points.block_wake.min())
+        return earliest if earliest < kernel.NEVER else None
+
+    def evaluate(self, batch: SampleBatch) -> Evaluation:
+        """Take samples in the order they arrived, and return what they changed."""
+        return self._fold.take(self._scanned(batch))
+
+    def sweep(self, now_ns: int) -> Evaluation:
+        """Finish delays and silences that are over although no sample came."""
+        return self._fold.take(self._swept(now_ns))
+
+    def take_changed(self) -> list[SavedState]:
+        """Return every row whose durable state changed since the last call, to be saved with what it caused."""
+        out, rows = self._columns.out, self._columns.rows
+        changed = out.changed[: out.filled[1]].tolist()
+        rows.changed[changed] = 0
+        out.filled[1] = 0
+        orphans, self._orphans = self._orphans, []
+        return [*orphans, *map(self._state_of, changed)]
+
+    def _scanned(self, batch: SampleBatch) -> Iterator[kernel.Record]:
+        scan, columns, samples = self._fast.scan, self._columns, batch_of(batch)
+        if len(batch) <= SMALL_BATCH or scan is kernel.plain.scan:
+            scan, columns, samples = kernel.plain.scan, self._views, lists_of(batch)
+        done = 0
+        while done < len(batch):
+            done = scan(samples, columns, done)
+            yield from self._drain()
+
+    def _swept(self, now_ns: int) -> Iterator[kernel.Record]:
+        sweep, columns = self._fast.sweep, self._columns
+        if sweep is kernel.plain.sweep:
+            columns = self._views
+        done, blocks = 0, len(self._columns.points.block_wake)
+        while done < blocks:
+            done = sweep(columns, now_ns, done)
+            yield from self._drain()
+
+    def _drain(self) -> Iterator[kernel.Record]:
+        out = self._columns.out
+        count = int(out.filled[0])
+        if count == 0:
+            return
+        out.filled[0] = 0
+        columns = (out.row, out.code, out.step, out.at, out.began, out.value)
+        yield from map(kernel.Record._make, zip(*(column[:count].tolist() for column in columns), strict=True))
+
+    def _state_of(self, row: int) -> SavedState:
+        meaning, slot = self._rows[row], self._slot_of_row[row]
+        points, rows = self._columns.points, self._columns.rows
+        return SavedState(
+            owner=meaning.owner.key,
+            row=meaning.ordinal,
+            fingerprint=meaning.owner.fingerprint,
+            phase=Phase(int(rows.phase[row])),
+            since_ns=int(rows.since[row]),
+            began_ns=self._fold.began_ns(row),
+            seen_ns=int(points.newest[slot]),
+            value=float(points.held[slot]),
+            priority=int(self._fold.priority(row)),
+        )
+
+
+def _kernel_for(row_count: int) -> kernel.Kernel:
+    return (compiled() if row_count >= LARGE_FACILITY else None) or kernel.plain

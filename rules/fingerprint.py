@@ -1,0 +1,29 @@
+"""What a rule's live state depends on, as one short text.
+
+Renaming a rule, or changing its texts or whether it wants an acknowledgement, keeps the fingerprint and so the state. A
+moved limit, delay, priority or state code changes it, and the state is decided afresh by the next sample.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from facility.equipment import MaintenancePlan, State
+from facility.model import Point, Rule
+
+
+def of_rule(rule: Rule, point: Point) -> str:
+    """Return the fingerprint of a rule's condition on its point."""
+    condition = rule.definition.condition
+    codes = [point.definition.states[name] for name in condition.states] if isinstance(condition, State) else []
+    semantic = condition.model_dump_json(exclude={"states"})
+    return _digest(f"{point.key} {int(rule.definition.priority)} {semantic} {sorted(codes)}")
+
+
+def of_plan(plan: MaintenancePlan, point: Point) -> str:
+    """Return the fingerprint of a plan's interval on its meter."""
+    return _digest(f"{point.key} every {plan.every!r}")
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2s(text.encode(), digest_size=8).hexdigest()

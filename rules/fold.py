@@ -1,0 +1,127 @@
+"""From rows to rules: several limits are one condition with a priority that rises and falls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from facility.equipment import Priority
+from rules import kernel
+from rules.compile import Row
+from rules.events import Evaluation, MeterDue, Reason, RuleTransition, TransitionKind
+
+
+@dataclass(slots=True)
+class Standing:
+    """A rule whose condition is true."""
+
+    priority: Priority
+    """As last announced."""
+    began_ns: dict[int, int] = field(default_factory=dict)
+    """Active row to when its condition began."""
+
+
+class Fold:
+    """Remembers which rows are active, for the few rules where any is."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self._rows = rows
+        self._standing: dict[str, Standing] = {}
+
+    def restore(self, row: int, began_ns: int, announced: Priority) -> None:
+        """Take over an active row whose rule was announced before the restart."""
+        standing = self._standing.setdefault(self._rows[row].owner.key, Standing(announced))
+        standing.began_ns[row] = began_ns
+
+    def began_ns(self, row: int) -> int | None:
+        """Return when an active row's condition began; ``None`` while it is not active."""
+        standing = self._standing.get(self._rows[row].owner.key)
+        return standing.began_ns.get(row) if standing else None
+
+    def priority(self, row: int) -> Priority:
+        """Return what the row's rule was announced with; the row's own while the rule is quiet."""
+        standing = self._standing.get(self._rows[row].owner.key)
+        return standing.priority if standing else self._rows[row].priority
+
+    def take(self, records: Iterable[kernel.Record]) -> Evaluation:
+        """Fold records into transitions; what one sample did to one rule is one transition."""
+        ordered = sorted(records, key=self._order)
+        due = [self._due(record) for record in ordered if record.code == kernel.DUE]
+        changes = [record for record in ordered if record.code != kernel.DUE]
+        transitions = [self._transition(list(group)) for _, group in groupby(changes, key=self._order)]
+        return Evaluation(transitions=tuple(filter(None, transitions)), due=tuple(due))
+
+    def _order(self, record: kernel.Record) -> tuple[int, int, str]:
+        return record.at, record.step, self._rows[record.row].owner.key
+
+    def _due(self, record: kernel.Record) -> MeterDue:
+        owner = self._rows[record.row].owner
+        return MeterDue(
+            asset_id=owner.asset_id,
+            plan=owner.plan,
+            due_key=record.began,
+            value=record.value,
+            at_ns=record.at,
+        )
+
+    def _transition(self, records: list[kernel.Record]) -> RuleTransition | None:
+        owner = self._rows[records[0].row].owner.key
+        before = self._standing.get(owner)
+        led = self._leading(before) if before else None
+        standing = before or Standing(Priority.LOW)
+        began_ns = min(standing.began_ns.values(), default=records[0].began)
+        for record in records:
+            if record.code == kernel.RAISED:
+                standing.began_ns[record.row] = record.began
+            elif record.code == kernel.CLEARED:
+                standing.began_ns.pop(record.row, None)
+        if not standing.began_ns:
+            self._standing.pop(owner, None)
+            return self._cleared(records[-1], led, began_ns) if led is not None else None
+        self._standing[owner] = standing
+        return self._standing_changed(records[-1], standing, is_new=led is None)
+
+    def _leading(self, standing: Standing) -> int:
+        return min(standing.began_ns, key=lambda row: self._rows[row].urgency)
+
+    def _standing_changed(self, record: kernel.Record, standing: Standing, *, is_new: bool) -> RuleTransition | None:
+        leading = self._leading(standing)
+        row = self._rows[leading]
+        announced, standing.priority = standing.priority, row.priority
+        if is_new:
+            kind = TransitionKind.RAISED
+        elif row.priority == announced:
+            return None
+        else:
+            kind = TransitionKind.ESCALATED if row.priority < announced else TransitionKind.EASED
+        return RuleTransition(
+            rule_id=_rule_id(row),
+            kind=kind,
+            reason=row.reason,
+            priority=row.priority,
+            at_ns=record.at,
+            since_ns=standing.began_ns[leading],
+            value=record.value,
+            limit=record.value if row.reason is Reason.STATE else row.limit,
+            side=row.side,
+        )
+
+    def _cleared(self, record: kernel.Record, led: int, began_ns: int) -> RuleTransition:
+        row = self._rows[led]
+        return RuleTransition(
+            rule_id=_rule_id(row),
+            kind=TransitionKind.CLEARED,
+            reason=Reason.NORMAL,
+            priority=row.owner.priority,
+            at_ns=record.at,
+            since_ns=began_ns,
+            value=record.value,
+            limit=row.limit,
+        )
+
+
+def _rule_id(row: Row) -> int:
+    if row.owner.rule_id is None:
+        raise AssertionError(f"{row.owner.key} is a plan and has no condition")  # kernel's kinds exclude it
+    return row.owner.rule_id

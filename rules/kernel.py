@@ -1,0 +1,481 @@
+"""The rules kernel: one scalar source over columns, run compiled where numba is present and as plain Python elsewhere.
+
+Every rule is compiled to *rows*. A row of kind ``VALUE`` is true inside one of its ranges: it becomes true inside the
+closed range ``enter`` and stays true inside the open range ``stay`` (the deadband lies between them). Delays stand
+between a row being true and being *active*:
+
+::
+
+            true, on-delay               on-delay over
+    NORMAL ───────────────> PENDING ───────────────────> ACTIVE
+      ^  ^ <───────────────    ^                          │  ^
+      │       false            │ true, too early          │  │ true again
+      │                     OVERDUE                 false │  │
+      │  off-delay over                                   v  │
+      └──────────────────────────────────────────────── LEAVING
+
+``OVERDUE`` and ``OVERDUE_LEAVING`` are delays that ended while nobody watched (a restart): the point's next sample
+decides them. ``CHANGED`` is an active row whose rule was edited meanwhile: the next sample decides it afresh.
+
+Time. A sample's value holds until the point's next sample, so a delay that ended before a sample is finished before
+that sample is looked at, whether or not a sweep came between; how often somebody sweeps changes no transition. Delays
+run on the source's time. A sweep knows only the gateway's time and moves a point forward by what passed since its
+newest sample arrived, so a slow wire, a late buffer or a lagging device clock never shortens a delay. Silence
+(``NO_DATA``) is about arriving and runs on the gateway's time. A sample older than its point's newest is ignored: it
+says nothing about now, moves no delay and is no sign of life.
+
+Quality. Bad and non-finite samples change nothing and do not count as data; uncertain ones decide.
+
+Guard band. For each point ``lo < value < hi`` and ``time < due`` is the region where none of its rows can change, so a
+quiet sample costs the same however many rules the point has.
+
+All times are nanoseconds. Columns are NumPy arrays for the compiled kernel; the plain one takes memoryviews of
+the same arrays, and lists.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy.typing as npt
+
+from facility.quality import BAD_FROM
+
+Column: TypeAlias = npt.NDArray[Any]
+"""An array, or in its place a memoryview or a list: the kernels do nothing but index."""
+
+NEVER = 2**62
+"""A time that does not come; half the range of int64, so that adding a delay cannot overflow."""
+UNSEEN = -(2**62)
+"""``newest`` of a point without any sample."""
+BLOCK = 8
+"""Points share one entry of ``block_wake`` by groups of ``2**BLOCK``."""
+
+_LARGEST = 2.0**52
+"""Multiples beyond this are not told apart."""
+
+# Kinds of rows.
+VALUE = 0
+NO_DATA = 1
+"""``on_delay`` is the timeout."""
+METER = 2
+"""``enter_lo`` is the interval, ``since`` the newest multiple that was passed."""
+
+# Phases of rows.
+NORMAL = 0
+PENDING = 1
+ACTIVE = 2
+LEAVING = 3
+OVERDUE = 4
+OVERDUE_LEAVING = 5
+CHANGED = 6
+ARMED = 7
+"""A meter row that has seen its first value."""
+
+# Codes of records.
+RAISED = 0
+CLEARED = 1
+CONFIRMED = 2
+"""An active row of an edited rule is true under the new rule as well."""
+DUE = 3
+
+
+class Batch(NamedTuple):
+    """The columns of a :class:`facility.samples.SampleBatch`."""
+
+    point: Column
+    source_ns: Column
+    gateway_ns: Column
+    value: Column
+    quality: Column
+
+
+class Points(NamedTuple):
+    """One entry per point that any row watches, ordered as the rows are."""
+
+    slot: Column
+    """Point key to position in the other columns; -1 for points without rules."""
+    first_row: Column
+    """Position to its first row; one entry more than points."""
+    lo: Column
+    hi: Column
+    due: Column
+    """Source time from which some row may change by itself."""
+    newest: Column
+    """Source time of the newest usable sample."""
+    arrived: Column
+    """Gateway time of the same sample."""
+    held: Column
+    """Value of the same sample."""
+    wake: Column
+    """``due`` on the gateway's clock, for sweeps."""
+    block_wake: Column
+    """Lower bound of ``wake`` over a block of points."""
+
+
+class Rows(NamedTuple):
+    """One entry per row, ordered by point; ranges lie in columns of their own."""
+
+    kind: Column
+    on_delay: Column
+    off_delay: Column
+    since: Column
+    """When the phase began, by the source's clock; by the gateway's for ``NO_DATA``; a meter's newest multiple."""
+    phase: Column
+    changed: Column
+    """1 while the row stands in ``Output.changed``."""
+    first_range: Column
+    """Row to its first range; one entry more than rows."""
+    enter_lo: Column
+    enter_hi: Column
+    stay_lo: Column
+    stay_hi: Column
+
+
+class Output(NamedTuple):
+    """What a call changed."""
+
+    row: Column
+    code: Column
+    step: Column
+    at: Column
+    began: Column
+    value: Column
+    changed: Column
+    """Rows whose durable state changed since somebody last emptied the list, each once."""
+    filled: Column
+    """How many records there are, and how many entries of ``changed``."""
+
+
+class Columns(NamedTuple):
+    """Everything that lives from call to call."""
+
+    points: Points
+    rows: Rows
+    out: Output
+
+
+class Record(NamedTuple):
+    """One line of the output."""
+
+    row: int
+    code: int
+    step: int
+    """Grows with every sample, and from the delays before a sample to the sample itself."""
+    at: int
+    began: int
+    """When the condition began (or ceased) before any delay; the multiple for ``DUE``."""
+    value: float
+
+
+class Moment(NamedTuple):
+    """What a point has come to."""
+
+    t: int
+    """By its source's clock."""
+    arrived: int
+    """By the gateway's."""
+    value: float
+    step: int
+
+
+Scan: TypeAlias = Callable[[Batch, Columns, int], int]
+Sweep: TypeAlias = Callable[[Columns, int, int], int]
+
+
+class Kernel(NamedTuple):
+    """One way to run the two entry points."""
+
+    scan: Scan
+    sweep: Sweep
+
+
+def scan(batch: Batch, columns: Columns, start: int) -> int:
+    """Take samples from ``start`` on; return where it stopped: the batch's length, or earlier for want of room."""
+    key, source, gateway, value, quality = batch
+    slot, _, lo, hi, due, newest, arrived, held, _, _ = columns.points
+    keys = len(slot)
+    for i in range(start, len(key)):
+        point = key[i]
+        if point < 0 or point >= keys:
+            continue
+        p = slot[point]
+        if p < 0 or quality[i] >= BAD_FROM:
+            continue
+        v = value[i]
+        t = source[i]
+        if lo[p] < v < hi[p] and newest[p] <= t < due[p]:
+            newest[p] = t
+            arrived[p] = gateway[i]
+            held[p] = v
+            continue
+        if t < newest[p] or v - v != 0.0:
+            continue
+        if not has_room(columns, p):
+            return i
+        take(columns, p, Moment(t, gateway[i], v, 2 * i))
+    return len(key)
+
+
+def sweep(columns: Columns, now: int, start: int) -> int:
+    """Finish what became due by the gateway's time ``now``; return the block where it stopped for want of room."""
+    wake = columns.points.wake
+    block_wake = columns.points.block_wake
+    for block in range(start, len(block_wake)):
+        if block_wake[block] > now:
+            continue
+        earliest = NEVER
+        for p in range(block << BLOCK, min((block + 1) << BLOCK, len(wake))):
+            if wake[p] <= now:
+                if not has_room(columns, p):
+                    return block
+                advance(columns, p, Moment(now - lag(columns.points, p), now, columns.points.held[p], 0))
+                rearm(columns, p)
+            earliest = min(earliest, wake[p])
+        block_wake[block] = earliest
+    return len(block_wake)
+
+
+def has_room(columns: Columns, p: int) -> bool:
+    """Tell whether the records of one point fit, at most two of each of its rows."""
+    first_row = columns.points.first_row
+    needed = 2 * (first_row[p + 1] - first_row[p])
+    return bool(columns.out.filled[0] + needed <= len(columns.out.row))
+
+
+def lag(points: Points, p: int) -> int:
+    """Return how far the point's own time is behind the gateway's."""
+    if points.newest[p] == UNSEEN:
+        return 0
+    return int(points.arrived[p] - points.newest[p])
+
+
+def take(columns: Columns, p: int, now: Moment) -> None:
+    """Take a sample that may change something."""
+    points = columns.points
+    advance(columns, p, Moment(now.t, now.arrived, points.held[p], now.step))
+    points.newest[p] = now.t
+    points.arrived[p] = now.arrived
+    points.held[p] = now.value
+    judge(columns, p, Moment(now.t, now.arrived, now.value, now.step + 1))
+    rearm(columns, p)
+
+
+def advance(columns: Columns, p: int, now: Moment) -> None:
+    """Let time pass for one point, whose value meanwhile was ``now.value``."""
+    points, rows, out = columns
+    for r in range(points.first_row[p], points.first_row[p + 1]):
+        phase = rows.phase[r]
+        since = rows.since[r]
+        if rows.kind[r] == NO_DATA:
+            grow_silent(columns, p, r, now)
+        elif phase == PENDING and since + rows.on_delay[r] <= now.t:
+            end = since + rows.on_delay[r]
+            record(out, Record(r, RAISED, now.step, end, since, now.value))
+            move(columns, r, ACTIVE, end)
+        elif phase == LEAVING and since + rows.off_delay[r] <= now.t:
+            end = since + rows.off_delay[r]
+            record(out, Record(r, CLEARED, now.step, end, since, now.value))
+            move(columns, r, NORMAL, end)
+
+
+def grow_silent(columns: Columns, p: int, r: int, now: Moment) -> None:
+    """Let silence grow: pending from half the timeout on (so that a restart knows), active at the whole."""
+    points, rows, out = columns
+    timeout = rows.on_delay[r]
+    if rows.phase[r] == NORMAL:
+        heard = max(points.arrived[p], rows.since[r])  # nobody listened before the row's own beginning
+        if now.arrived >= heard + timeout // 2:
+            move(columns, r, PENDING, heard)
+    if rows.phase[r] == PENDING and now.arrived >= rows.since[r] + timeout:
+        heard = rows.since[r]
+        record(out, Record(r, RAISED, now.step, heard + timeout, heard, math.nan))
+        move(columns, r, ACTIVE, heard + timeout)
+
+
+def judge(columns: Columns, p: int, now: Moment) -> None:
+    """Apply a sample to all rows of its point and draw the band of values that change none of them."""
+    points, rows, _ = columns
+    lo = -math.inf
+    hi = math.inf
+    for r in range(points.first_row[p], points.first_row[p + 1]):
+        if rows.kind[r] == VALUE:
+            true = holds(rows, r, now.value)
+            follow(columns, r, true, now)
+            row_lo, row_hi = band(rows, r, true, now.value)
+            lo = max(lo, row_lo)
+            hi = min(hi, row_hi)
+        elif rows.kind[r] == NO_DATA:
+            hear(columns, r, now)
+        else:
+            hi = min(hi, read_meter(columns, r, now))
+    points.lo[p] = lo
+    points.hi[p] = hi
+
+
+def holds(rows: Rows, r: int, v: float) -> bool:
+    """Tell whether a row's condition is true at ``v``, given whether it was true before."""
+    was_true = rows.phase[r] in (PENDING, ACTIVE, OVERDUE)
+    for k in range(rows.first_range[r], rows.first_range[r + 1]):
+        if was_true and rows.stay_lo[k] < v < rows.stay_hi[k]:
+            return True
+        if rows.enter_lo[k] <= v <= rows.enter_hi[k]:
+            return True
+    return False
+
+
+def band(rows: Rows, r: int, true: bool, v: float) -> tuple[float, float]:  # noqa: FBT001  # numba has no keyword-only arguments
+    """Return the open interval around ``v`` in which the row's condition stays as it is."""
+    lo = -math.inf
+    hi = math.inf
+    for k in range(rows.first_range[r], rows.first_range[r + 1]):
+        if true:
+            if rows.stay_lo[k] < v < rows.stay_hi[k]:
+                lo = max(lo, rows.stay_lo[k])
+                hi = min(hi, rows.stay_hi[k])
+        elif v < rows.enter_lo[k]:
+            hi = min(hi, rows.enter_lo[k])
+        else:
+            lo = max(lo, rows.enter_hi[k])
+    return lo, hi
+
+
+def follow(columns: Columns, r: int, true: bool, now: Moment) -> None:  # noqa: FBT001  # as above
+    """Move a row on after a sample that made its condition true or false."""
+    _, rows, out = columns
+    phase = rows.phase[r]
+    at = max(now.t, rows.since[r])  # a sweep may have finished a delay that this sample's time does not reach
+    if phase in (OVERDUE, OVERDUE_LEAVING):
+        catch_up(columns, r, true, now)
+    elif true:
+        become_true(columns, r, at, now)
+    elif phase == PENDING:
+        move(columns, r, NORMAL, at)
+    elif phase in (ACTIVE, CHANGED):
+        if rows.off_delay[r] > 0:
+            move(columns, r, LEAVING, at)
+        else:
+            record(out, Record(r, CLEARED, now.step, at, at, now.value))
+            move(columns, r, NORMAL, at)
+
+
+def become_true(columns: Columns, r: int, at: int, now: Moment) -> None:
+    """Move a row on whose condition is true at the time ``at``."""
+    _, rows, out = columns
+    phase = rows.phase[r]
+    if phase == NORMAL:
+        if rows.on_delay[r] > 0:
+            move(columns, r, PENDING, at)
+        else:
+            record(out, Record(r, RAISED, now.step, at, at, now.value))
+            move(columns, r, ACTIVE, at)
+    elif phase == LEAVING:
+        move(columns, r, ACTIVE, at)
+    elif phase == CHANGED:
+        record(out, Record(r, CONFIRMED, now.step, at, at, now.value))
+        move(columns, r, ACTIVE, at)
+
+
+def catch_up(columns: Columns, r: int, true: bool, now: Moment) -> None:  # noqa: FBT001  # as above
+    """Decide a delay that nobody watched to its end: it counts if the condition is still as it was then."""
+    _, rows, out = columns
+    rising = rows.phase[r] == OVERDUE
+    since = rows.since[r]
+    end = since + (rows.on_delay[r] if rising else rows.off_delay[r])
+    if true != rising:
+        move(columns, r, ACTIVE if true else NORMAL, max(now.t, since))
+    elif now.t < end:  # the sample had waited on its way: by the source's time the delay still runs
+        move(columns, r, PENDING if rising else LEAVING, since)
+    else:
+        record(out, Record(r, RAISED if rising else CLEARED, now.step, end, since, now.value))
+        move(columns, r, ACTIVE if rising else NORMAL, end)
+
+
+def hear(columns: Columns, r: int, now: Moment) -> None:
+    """End a silence."""
+    _, rows, out = columns
+    phase = rows.phase[r]
+    if phase == NORMAL:
+        return
+    if phase != PENDING:
+        at = max(now.t, rows.since[r])
+        record(out, Record(r, CLEARED, now.step, at, at, now.value))
+    move(columns, r, NORMAL, now.arrived)
+
+
+def read_meter(columns: Columns, r: int, now: Moment) -> float:
+    """Report a newly passed multiple; return the value at which the next one is passed.
+
+    The first value only arms the row. A meter that falls back (replaced, rolled over) reports nothing until it passes
+    its highest multiple again, since that multiple's order was opened once already.
+    """
+    _, rows, out = columns
+    every = rows.enter_lo[rows.first_range[r]]
+    multiple = int(max(min(now.value / every, _LARGEST), -_LARGEST) // 1.0)
+    if rows.phase[r] != ARMED:
+        move(columns, r, ARMED, multiple)
+    elif multiple > rows.since[r]:
+        record(out, Record(r, DUE, now.step, now.t, multiple, now.value))
+        move(columns, r, ARMED, multiple)
+    return float((rows.since[r] + 1) * every)
+
+
+def rearm(columns: Columns, p: int) -> None:
+    """Set when the point has to be looked at although nothing came."""
+    points = columns.points
+    behind = lag(points, p)
+    wake = NEVER
+    for r in range(points.first_row[p], points.first_row[p + 1]):
+        wake = min(wake, ripe(columns, p, r, behind))
+    points.wake[p] = wake
+    points.due[p] = wake - behind
+    block = p >> BLOCK
+    points.block_wake[block] = min(points.block_wake[block], wake)
+
+
+def ripe(columns: Columns, p: int, r: int, behind: int) -> int:
+    """Return the gateway's time at which a row changes by itself."""
+    points, rows, _ = columns
+    phase = rows.phase[r]
+    if rows.kind[r] == NO_DATA:
+        if phase == NORMAL:
+            return int(max(points.arrived[p], rows.since[r]) + rows.on_delay[r] // 2)
+        return int(rows.since[r] + rows.on_delay[r]) if phase == PENDING else NEVER
+    if phase == PENDING:
+        return int(rows.since[r] + rows.on_delay[r] + behind)
+    return int(rows.since[r] + rows.off_delay[r] + behind) if phase == LEAVING else NEVER
+
+
+def move(columns: Columns, r: int, phase: int, since: int) -> None:
+    """Enter a phase, and remember that the row's durable state changed."""
+    _, rows, out = columns
+    rows.phase[r] = phase
+    rows.since[r] = since
+    if rows.changed[r] == 0:
+        rows.changed[r] = 1
+        out.changed[out.filled[1]] = r
+        out.filled[1] += 1
+
+
+def record(out: Output, line: Record) -> None:
+    """Append one record."""
+    n = out.filled[0]
+    out.row[n] = line.row
+    out.code[n] = line.code
+    out.step[n] = line.step
+    out.at[n] = line.at
+    out.began[n] = line.began
+    out.value[n] = line.value
+    out.filled[0] = n + 1
+
+
+plain = Kernel(scan, sweep)
+"""The kernel as plain Python, for small batches and for machines without numba."""
+
+HELPERS = (
+    has_room, lag, take, advance, grow_silent, judge, holds, band, follow, become_true, catch_up, hear, read_meter,
+    rearm, ripe, move, record,
+)  # fmt: skip
+"""What ``scan`` and ``sweep`` call; whoever compiles them has to compile these as well."""

@@ -1,0 +1,112 @@
+"""Puts saved state back: running delays keep running, active rows stay active, edited rules are decided afresh."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+
+from facility.clock import NS_PER_S
+from facility.equipment import Priority
+from rules import kernel
+from rules.compile import Program
+from rules.fold import Fold
+from rules.state import Phase, SavedState
+
+_GRACE_NS = 10 * NS_PER_S
+"""After a restart a running silence gets this long, or half its timeout, to be broken."""
+
+_ACTIVE = (Phase.ACTIVE, Phase.LEAVING, Phase.CHANGED)
+
+
+def restore(program: Program, saved: Iterable[SavedState], now_ns: int, fold: Fold) -> list[SavedState]:
+    """Write saved state into fresh columns.
+
+    A delay that ended while nobody watched is left for the point's next sample. The time in which nobody listened is no
+    evidence of silence: it starts at ``now_ns``, except that a silence already past half its timeout goes on.
+
+    Returns:
+        Replacements for saved rows that the edited rule no longer has.
+    """
+    return _Restoration(program, now_ns, fold).run(saved)
+
+
+class _Restoration:
+    def __init__(self, program: Program, now_ns: int, fold: Fold) -> None:
+        self._program = program
+        self._points = program.columns.points
+        self._rows = program.columns.rows
+        self._now_ns = now_ns
+        self._fold = fold
+        self._places = {(row.owner.key, row.ordinal): place for place, row in enumerate(program.rows)}
+        self._first: dict[str, int] = {}
+        for place, row in enumerate(program.rows):
+            self._first.setdefault(row.owner.key, place)
+
+    def run(self, saved: Iterable[SavedState]) -> list[SavedState]:
+        silent = self._rows.kind == kernel.NO_DATA
+        self._rows.since[silent] = self._now_ns
+        orphans = defaultdict(list)
+        for state in saved:
+            place = self._places.get((state.owner, state.row))
+            if place is not None:
+                self._put(place, state)
+            elif state.owner in self._first and state.phase in _ACTIVE:
+                orphans[state.owner].append(state)
+        replacements = [self._adopt(state) for states in orphans.values() for state in states]
+        self._wake(silent)
+        return replacements
+
+    def _put(self, place: int, state: SavedState) -> None:
+        self._remember(place, state)
+        if state.phase in _ACTIVE:
+            self._fold.restore(place, _began(state), Priority(state.priority))
+        if state.fingerprint == self._program.rows[place].owner.fingerprint:
+            self._rows.phase[place], self._rows.since[place] = self._continued(place, state)
+        elif state.phase in _ACTIVE:
+            self._rows.phase[place], self._rows.since[place] = kernel.CHANGED, state.since_ns
+
+    def _continued(self, place: int, state: SavedState) -> tuple[int, int]:
+        row = self._program.rows[place]
+        if row.kind == kernel.NO_DATA:
+            return self._silence(state, row.on_delay_ns)
+        if state.phase is Phase.PENDING and state.since_ns + row.on_delay_ns <= self._now_ns:
+            return kernel.OVERDUE, state.since_ns
+        if state.phase is Phase.LEAVING and state.since_ns + row.off_delay_ns <= self._now_ns:
+            return kernel.OVERDUE_LEAVING, state.since_ns
+        return state.phase, state.since_ns
+
+    def _silence(self, state: SavedState, timeout_ns: int) -> tuple[int, int]:
+        if state.phase is Phase.NORMAL:
+            return kernel.NORMAL, self._now_ns
+        if state.phase is Phase.PENDING:
+            end = max(state.since_ns + timeout_ns, self._now_ns + min(_GRACE_NS, timeout_ns // 2))
+            return kernel.PENDING, end - timeout_ns
+        return state.phase, state.since_ns
+
+    def _remember(self, place: int, state: SavedState) -> None:
+        """Ignore from now on what the point had seen before: a broker delivers again what was not acknowledged."""
+        slot = self._program.slots[self._program.rows[place].point]
+        if state.seen_ns > self._points.newest[slot]:
+            self._points.newest[slot] = self._points.arrived[slot] = state.seen_ns
+            self._points.held[slot] = state.value
+
+    def _adopt(self, state: SavedState) -> SavedState:
+        """Let the rule's first row answer for an active row that an edit removed, so that the episode can end."""
+        place = self._first[state.owner]
+        if self._fold.began_ns(place) is None:
+            self._fold.restore(place, _began(state), Priority(state.priority))
+            kernel.move(self._program.columns, place, kernel.CHANGED, state.since_ns)
+        return replace(state, phase=Phase.NORMAL, began_ns=None)
+
+    def _wake(self, silent: kernel.Column) -> None:
+        """Have the first sweep look at every point in which something waits for time."""
+        waiting = silent | (self._rows.phase == kernel.PENDING) | (self._rows.phase == kernel.LEAVING)
+        for place in waiting.nonzero()[0].tolist():
+            slot = self._program.slots[self._program.rows[place].point]
+            self._points.wake[slot] = self._now_ns
+            self._points.block_wake[slot >> kernel.BLOCK] = self._now_ns
+
+
+def _began(state: SavedState) -> int:
+    return state.since_ns if state.began_ns is None else state.began_ns
