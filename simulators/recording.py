@@ -1,0 +1,185 @@
+"""Recordings of real equipment: delimited text, read as it stands, to be played onto a wire.
+
+Cells stay text on purpose: what a spreadsheet has mangled has to reach the gateway mangled.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import resources
+from itertools import groupby
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml import YAML
+
+from facility.errors import ConfigurationError, Mistake, NotFoundError
+from simulators.scenario import did_you_mean
+
+
+class TimeColumn(BaseModel):
+    """Where a row's time stands."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    column: str
+    format: str
+    """As ``datetime.strptime`` takes it; only differences between rows matter, so no zone is needed."""
+
+
+class RecordingLayout(BaseModel):
+    """How a recording is to be read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    time: TimeColumn | None = None
+    """``None``: rows follow each other every ``period_s``."""
+    period_s: float | None = Field(default=None, gt=0.0)
+    """``None``: the rows have a time column."""
+    label: str | None = None
+    """Column that marks anomalous rows with another number than 0; ``None``, or a file without it: none is marked."""
+    columns: Mapping[str, str] = Field(min_length=1)
+    """Column to point name; other columns are left out."""
+
+    @model_validator(mode="after")
+    def _has_one_time(self) -> RecordingLayout:
+        if (self.time is None) == (self.period_s is None):
+            raise ValueError("give either `time` (column and format) or `period_s`")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedRow:
+    """One row, untouched."""
+
+    offset_s: float
+    """Since the first row."""
+    cells: Mapping[str, str]
+    """Point name to the cell's text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A whole recording in memory."""
+
+    rows: Sequence[RecordedRow]
+    labels: Sequence[bool]
+    """Whether the row was marked as anomalous by those who made the recording."""
+
+    def labelled_windows(self) -> list[tuple[int, int]]:
+        """Return the runs of marked rows as ``(first row, row after the last)``, counted from 0."""
+        windows, row = [], 0
+        for marked, run in groupby(self.labels):
+            after = row + len(list(run))
+            if marked:
+                windows.append((row, after))
+            row = after
+        return windows
+
+
+def shipped_layout(name: str) -> RecordingLayout:
+    """Return a layout of ``simulators/recordings`` by its name, such as ``pump-testbed``.
+
+    Raises:
+        NotFoundError: There is none of that name.
+    """
+    folder = resources.files("simulators") / "recordings"
+    names = sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+    if name not in names:
+        raise NotFoundError(f"no recording layout `{name}`{did_you_mean(name, names)}; there are {', '.join(names)}")
+    return _layout((folder / f"{name}.yaml").read_text(encoding="utf-8"), f"{name}.yaml")
+
+
+def read_layout(path: Path) -> RecordingLayout:
+    """Read a layout of one's own.
+
+    Raises:
+        ConfigurationError: The file has mistakes; all are listed.
+        OSError: The file cannot be read.
+    """
+    return _layout(path.read_text(encoding="utf-8"), str(path))
+
+
+def _layout(text: str, file: str) -> RecordingLayout:
+    try:
+        return RecordingLayout.model_validate(YAML(typ="safe").load(text))
+    except ValidationError as error:
+        mistakes = [
+            Mistake(file, 0, f"{'.'.join(map(str, detail['loc'])) or 'layout'}: {detail['msg']}")
+            for detail in error.errors()
+        ]
+        raise ConfigurationError(mistakes) from error
+
+
+def read_recording(path: Path, layout: RecordingLayout) -> Recording:
+    """Read a recording.
+
+    Raises:
+        ConfigurationError: Columns are missing, rows are short or a time cannot be read; all are listed.
+        OSError: The file cannot be read.
+    """
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file, delimiter=layout.delimiter)
+        reading = _Reading(str(path), layout, reader)
+        rows = list(reading.rows())
+    if reading.mistakes:
+        raise ConfigurationError(reading.mistakes)
+    return Recording([row for row, _ in rows], [marked for _, marked in rows])
+
+
+class _Reading:
+    """Goes through a file once and gathers what is wrong on the way."""
+
+    def __init__(self, file: str, layout: RecordingLayout, reader: csv.DictReader[str]) -> None:
+        self.mistakes: list[Mistake] = []
+        self._file = file
+        self._layout = layout
+        self._reader = reader
+        self._first: datetime | None = None
+
+    def rows(self) -> Iterator[tuple[RecordedRow, bool]]:
+        """Yield each row with its mark."""
+        present = self._reader.fieldnames or []
+        wanted = [*self._layout.columns, *([self._layout.time.column] if self._layout.time else [])]
+        for column in wanted:
+            if column not in present:
+                self._mistake(1, f"no column `{column}`{did_you_mean(column, present)}")
+        if self.mistakes:
+            return
+        for index, row in enumerate(self._reader):
+            if None in row.values():
+                self._mistake(self._reader.line_num, f"the row has fewer cells than the {len(present)} columns")
+            else:
+                yield self._row(index, row)
+
+    def _row(self, index: int, row: Mapping[str, str]) -> tuple[RecordedRow, bool]:
+        cells = {point: row[column] for column, point in self._layout.columns.items()}
+        return RecordedRow(self._offset_s(index, row), cells), self._is_marked(row)
+
+    def _offset_s(self, index: int, row: Mapping[str, str]) -> float:
+        layout = self._layout
+        if layout.time is None:
+            return index * (layout.period_s or 0.0)
+        try:
+            at = datetime.strptime(row[layout.time.column], layout.time.format).replace(tzinfo=UTC)
+        except ValueError:
+            text = row[layout.time.column]
+            self._mistake(self._reader.line_num, f"`{text}` is not a time of the form {layout.time.format}")
+            return 0.0
+        self._first = self._first or at
+        return (at - self._first).total_seconds()
+
+    def _is_marked(self, row: Mapping[str, str]) -> bool:
+        text = row.get(self._layout.label or "", "0")
+        try:
+            return float(text) != 0.0
+        except ValueError:
+            self._mistake(self._reader.line_num, f"`{text}` is not a label; write 0 or 1")
+            return False
+
+    def _mistake(self, line: int, message: str) -> None:
+        self.mistakes.append(Mistake(self._file, line, message))
