@@ -9,12 +9,12 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from facility.units import conversion
 
 from facility.equipment import PointKind
-from facility.errors import ConfigurationError, Mistake
+from facility.errors import ConfigurationError, Mistake, UnitError
 from facility.model import Point
 from facility.quality import Quality
+from facility.units import conversion
 
 CONVERSION_KEYS: Final = frozenset({"scale", "offset", "unit", "states"})
 """The keys of a point's mapping that say how to read the value; all others say where it is."""
@@ -113,8 +113,8 @@ def _unit_factors(point: Point, source: str | None) -> tuple[float, float]:
         return 1.0, 0.0
     try:
         return conversion(source, point.definition.unit)
-    except ConfigurationError as error:
-        raise _mistake(point, "; ".join(mistake.message for mistake in error.mistakes)) from error
+    except UnitError as error:
+        raise _mistake(point, str(error)) from error
 
 
 def _codes(point: Point, mapping: Mapping[str, Any]) -> dict[str | float | None, float]:

@@ -1,0 +1,183 @@
+"""One device behind a unit number: its plan, what it has taught about itself, and its readings as columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from facility.clock import Clock
+from facility.quality import Quality
+from facility.samples import SampleBatch
+from gateway.conversion import ColumnConverter
+from gateway.drivers.driver import DeviceConfig
+from gateway.drivers.modbus.codec import BlockCodec
+from gateway.drivers.modbus.line import Line
+from gateway.drivers.modbus.plan import Block, Hole, bisect, hole_between, plan
+from gateway.drivers.modbus.settings import RegisterPoint, device_settings, register_points
+
+ILLEGAL_FUNCTION: Final = 1
+ILLEGAL_ADDRESS: Final = 2
+ILLEGAL_VALUE: Final = 3
+"""Modbus exception codes; how a device says that it has no such function, no such register, or not so many."""
+
+RETRY_REFUSED_S: Final = 300.0
+"""Wall seconds after which a point that the device refused is asked for again."""
+
+Answer = npt.NDArray[np.float64] | Quality
+"""A block's raw values, or why there are none."""
+
+
+class Layout:
+    """A plan made ready to run: codecs and conversion for its blocks, in the order they are read."""
+
+    def __init__(self, points: Sequence[RegisterPoint], blocks: Sequence[Block]) -> None:
+        ordered = [points[span.column] for block in blocks for span in block.spans]
+        self.blocks = [
+            (block, BlockCodec([points[span.column].field(block.start) for span in block.spans])) for block in blocks
+        ]
+        self.keys = np.array([each.point.key for each in ordered], np.int32)
+        self.columns = np.array([each.span.column for each in ordered], np.intp)
+        self._converter = ColumnConverter([each.converter for each in ordered])
+
+    def convert(self, answers: Sequence[Answer]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint8]]:
+        """Return values and qualities in the order of ``keys``."""
+        raw = np.full(len(self.keys), np.nan)
+        refused: list[tuple[slice, Quality]] = []
+        start = 0
+        for (block, _), answer in zip(self.blocks, answers, strict=True):
+            place = slice(start, start + len(block.spans))
+            start = place.stop
+            if isinstance(answer, Quality):
+                refused.append((place, answer))
+            else:
+                raw[place] = answer
+        values, quality = self._converter.convert(raw)
+        for place, reason in refused:
+            quality[place] = reason
+        return values, quality
+
+
+class Unit:
+    """Reads one device; learns which registers it refuses and keeps the last value of every point."""
+
+    def __init__(self, device: DeviceConfig, *, speed: float) -> None:
+        """Prepare one device; ``speed`` is the clock's facility seconds in a wall second.
+
+        Raises:
+            ConfigurationError: The profile's settings or registers have mistakes.
+        """
+        settings = device_settings(device)
+        self.asset_id = device.asset.id
+        self.number = settings.unit
+        self.period_s = settings.poll_s / speed
+        """Wall seconds between two readings."""
+        self.due_s = 0.0
+        """When it is read next, on the event loop's clock."""
+        self.lost = False
+        """Its points have been reported as lost, and nothing has come since."""
+        self._max_gap = settings.max_gap
+        self._max_registers = settings.max_registers
+        self._points = register_points(device, settings)
+        self._all_keys = np.array([point.key for point in device.points], np.int32)
+        self._last = np.full(len(self._points), np.nan)
+        self._holes: set[Hole] = set()
+        self._refused: set[int] = set()
+        self._refused_until_s = 0.0
+        self._layout = self._planned()
+
+    async def poll(self, line: Line, clock: Clock, now_s: float) -> SampleBatch:
+        """Read every point once.
+
+        Raises:
+            DeviceUnreachableError: The unit did not answer; whatever came before is dropped with it.
+        """
+        if self._refused and now_s >= self._refused_until_s:
+            self._refused.clear()
+            self._layout = self._planned()
+        answers, lessons = await self._read(line)
+        newly_refused: set[int] = set()
+        if lessons:
+            newly_refused = await self._learn(line, lessons, now_s)
+            answers, _ = await self._read(line)
+        return self._batch(answers, newly_refused, clock.now_ns())
+
+    def lose(self, now_ns: int) -> SampleBatch:
+        """Return one sample per point that says the device is lost, with the value last known."""
+        self.lost = True
+        reasons = np.full(len(self._all_keys), Quality.BAD_COMMUNICATION, np.uint8)
+        return _columns(self._all_keys, self._last.copy(), reasons, now_ns)
+
+    def _planned(self) -> Layout:
+        spans = [each.span for each in self._points if each.span.column not in self._refused]
+        blocks = plan(spans, max_gap=self._max_gap, max_registers=self._max_registers, holes=self._holes)
+        return Layout(self._points, blocks)
+
+    async def _read(self, line: Line) -> tuple[list[Answer], list[tuple[Block, int]]]:
+        """Return every block's answer, and the blocks whose refusal teaches something about the plan."""
+        answers: list[Answer] = []
+        lessons: list[tuple[Block, int]] = []
+        for block, codec in self._layout.blocks:
+            answer = await line.read(self.number, block)
+            if isinstance(answer, int):
+                answers.append(_refusal(answer))
+                if answer in {ILLEGAL_ADDRESS, ILLEGAL_VALUE}:
+                    lessons.append((block, answer))
+            elif len(answer) != block.count:
+                answers.append(Quality.BAD_MALFORMED)
+            else:
+                answers.append(codec.decode(answer))
+        return answers, lessons
+
+    async def _learn(self, line: Line, lessons: Sequence[tuple[Block, int]], now_s: float) -> set[int]:
+        """Find out what a device refuses, and plan anew; return the columns of points it does not have."""
+        before = set(self._refused)
+        for block, exception in lessons:
+            if exception == ILLEGAL_VALUE and bisect(block):
+                self._max_registers = max(1, min(self._max_registers, block.count // 2))
+            else:
+                await self._search(line, block)
+        self._layout = self._planned()
+        if self._refused:
+            self._refused_until_s = now_s + RETRY_REFUSED_S
+        return self._refused - before
+
+    async def _search(self, line: Line, block: Block) -> None:
+        """Halve a refused block until the registers to keep out of are found."""
+        halves = bisect(block)
+        if halves is None:
+            self._refused.update(span.column for span in block.spans)
+        elif all([await self._readable(line, half) for half in halves]):
+            self._holes.add(hole_between(*halves))
+
+    async def _readable(self, line: Line, block: Block) -> bool:
+        """Say whether a block can be read as a whole; learn from it if not."""
+        if await line.read(self.number, block) != ILLEGAL_ADDRESS:
+            return True
+        await self._search(line, block)
+        return False
+
+    def _batch(self, answers: Sequence[Answer], newly_refused: set[int], now_ns: int) -> SampleBatch:
+        layout = self._layout
+        values, quality = layout.convert(answers)
+        self._last[layout.columns] = np.where(np.isnan(values), self._last[layout.columns], values)
+        read = _columns(layout.keys, values, quality, now_ns)
+        if not newly_refused:
+            return read
+        keys = self._all_keys[sorted(newly_refused)]
+        reasons = np.full(len(keys), Quality.BAD_CONFIGURATION, np.uint8)
+        return SampleBatch.concatenate([read, _columns(keys, np.full(len(keys), np.nan), reasons, now_ns)])
+
+
+def _refusal(exception: int) -> Quality:
+    return Quality.BAD_CONFIGURATION if exception == ILLEGAL_FUNCTION else Quality.BAD_DEVICE_EXCEPTION
+
+
+def _columns(
+    keys: npt.NDArray[np.int32], values: npt.NDArray[np.float64], quality: npt.NDArray[np.uint8], now_ns: int
+) -> SampleBatch:
+    """Return a batch of one instant; Modbus devices say no time of their own."""
+    times = np.full(len(keys), now_ns, np.int64)
+    return SampleBatch(keys, times, times, values, quality)
