@@ -76,7 +76,7 @@ def _unit(unit: str) -> pint.Unit:
         if unit and not _GRAMMAR.fullmatch(unit):
             raise pint.DefinitionSyntaxError(unit)
         return _registry().Unit(unit)
-    except pint.PintError as error:
+    except (pint.PintError, ValueError) as error:  # ValueError: pint on "nan" and "inf"
         raise UnitError(f"{unit!r} is not a unit. Write it as pint does, such as m**3/h, degC or mm/s.") from error
 
 

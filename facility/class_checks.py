@@ -1,0 +1,151 @@
+"""What must hold between the parts of an equipment class, whether a class file or a site's override wrote them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from facility.equipment import (
+    EquipmentClass,
+    LimitSide,
+    NoData,
+    PointDefinition,
+    PointKind,
+    RuleDefinition,
+    State,
+    Threshold,
+)
+from facility.units import display_unit, is_known
+from facility.yaml_file import Place, did_you_mean
+
+Finding = tuple[Place, str]
+"""Where, below the thing checked, and what is wrong."""
+
+NAMED = {PointKind.BINARY, PointKind.MULTISTATE, PointKind.EVENT}
+"""Kinds whose codes have names."""
+
+BINARY_CODES = {0, 1}
+
+
+def check_class(equipment: EquipmentClass) -> Iterator[Finding]:
+    """Yield everything that does not fit together in a class."""
+    for name, point in equipment.points.items():
+        yield from _below(("points", name), check_point(point))
+    for name, rule in equipment.rules.items():
+        yield from _below(("rules", name), check_rule(equipment, rule))
+    yield from _check_maintenance(equipment)
+
+
+def check_point(point: PointDefinition) -> Iterator[Finding]:
+    """Yield what is wrong with one point."""
+    if not is_known(point.unit):
+        yield ("unit",), f"{point.unit!r} is not a unit; write it as pint does, such as m**3/h, degC or mm/s"
+    if point.range is not None and not point.range[0] < point.range[1]:
+        yield ("range",), f"the range {list(point.range)} is empty; write the smaller value first"
+    if point.kind not in NAMED and point.states:
+        yield ("states",), f"a point of kind {point.kind} has no states; remove them or make it multistate"
+    if point.kind in NAMED:
+        yield from _check_states(point)
+
+
+def check_rule(equipment: EquipmentClass, rule: RuleDefinition) -> Iterator[Finding]:
+    """Yield what is wrong with one rule of a class, with or without an asset's overrides in it."""
+    point = equipment.points.get(rule.point)
+    if point is None:
+        yield ("point",), f"{equipment.name} has no point {rule.point!r}{did_you_mean(rule.point, equipment.points)}"
+    else:
+        yield from _below(("condition",), _check_condition(rule, point))
+    if rule.order is not None and rule.order not in equipment.orders:
+        hint = did_you_mean(rule.order, equipment.orders)
+        yield ("order",), f"{equipment.name} has no order template {rule.order!r}{hint}"
+
+
+def _below(place: Place, findings: Iterator[Finding]) -> Iterator[Finding]:
+    return (((*place, *inner), message) for inner, message in findings)
+
+
+def _check_states(point: PointDefinition) -> Iterator[Finding]:
+    codes = list(point.states.values())
+    if not codes:
+        yield (), f"a point of kind {point.kind} needs states, such as states: {{no: 0, yes: 1}}"
+    elif len(set(codes)) != len(codes):
+        yield ("states",), "two states share a code; give each its own"
+    elif point.kind is PointKind.BINARY and set(codes) != BINARY_CODES:
+        yield ("states",), "a binary point has exactly the codes 0 and 1; write multistate for others"
+    for name in point.states.keys() - point.state_names.keys():
+        yield ("states", name), f"state {name!r} has no words; add state_names: {{{name}: {{en: …, zh: …}}}}"
+    for name in point.state_names.keys() - point.states.keys():
+        yield ("state_names", name), f"there is no state {name!r}{did_you_mean(name, point.states)}"
+
+
+def _check_condition(rule: RuleDefinition, point: PointDefinition) -> Iterator[Finding]:
+    condition = rule.condition
+    match condition:
+        case Threshold():
+            if point.kind in NAMED:
+                yield (), f"{rule.point} is {point.kind} and has no limits; write type: state"
+            else:
+                yield from _check_limits(condition, point)
+                yield from _check_priorities(condition, rule)
+        case State():
+            yield from _check_named_states(condition, rule, point)
+        case NoData() if point.kind is PointKind.EVENT:
+            yield (), f"{rule.point} is an event, whose silence means nothing; watch another point"
+        case NoData():
+            pass
+
+
+def _check_named_states(condition: State, rule: RuleDefinition, point: PointDefinition) -> Iterator[Finding]:
+    if point.kind not in NAMED - {PointKind.EVENT}:
+        yield (), f"{rule.point} is {point.kind} and does not stay in a state; write type: threshold"
+        return
+    for number, state in enumerate(condition.states):
+        if state not in point.states:
+            yield ("states", number), f"{rule.point} has no state {state!r}{did_you_mean(state, point.states)}"
+
+
+def _check_limits(condition: Threshold, point: PointDefinition) -> Iterator[Finding]:
+    unit = display_unit(point.unit)
+    sides = [side for side in LimitSide if side in condition.limits]
+    for lower, upper in pairwise(sides):
+        low, high = condition.limits[lower].value, condition.limits[upper].value
+        if not low < high:
+            yield ("limits", upper.value), f"{upper} {high:g} {unit} must lie above {lower} {low:g} {unit}".rstrip()
+    for side in sides:
+        value = condition.limits[side].value
+        if point.range is not None and not point.range[0] <= value <= point.range[1]:
+            low, high = point.range
+            message = f"{side} {value:g} {unit} lies outside the point's range {low:g} … {high:g} {unit}"
+            yield ("limits", side.value), f"{message}; it can never be passed"
+    yield from _check_deadband(condition)
+
+
+def _check_deadband(condition: Threshold) -> Iterator[Finding]:
+    if not {LimitSide.LOW, LimitSide.HIGH} <= condition.limits.keys():
+        return
+    gap = condition.limits[LimitSide.HIGH].value - condition.limits[LimitSide.LOW].value
+    if 0 < gap <= condition.deadband:
+        message = f"a deadband of {condition.deadband:g} between limits {gap:g} apart never clears; make it smaller"
+        yield ("deadband",), message
+
+
+def _check_priorities(condition: Threshold, rule: RuleDefinition) -> Iterator[Finding]:
+    for inner, outer in ((LimitSide.LOW, LimitSide.LOW_LOW), (LimitSide.HIGH, LimitSide.HIGH_HIGH)):
+        if {inner, outer} <= condition.limits.keys():
+            near = condition.limits[inner].priority or rule.priority
+            far = condition.limits[outer].priority or rule.priority
+            if far > near:
+                yield ("limits", outer.value), f"{outer} must be at least as urgent as {inner}; give it priority {near}"
+
+
+def _check_maintenance(equipment: EquipmentClass) -> Iterator[Finding]:
+    for name, plan in equipment.maintenance.items():
+        meter = equipment.points.get(plan.meter)
+        if meter is None:
+            hint = did_you_mean(plan.meter, equipment.points)
+            yield ("maintenance", name, "meter"), f"{equipment.name} has no point {plan.meter!r}{hint}"
+        elif meter.kind is not PointKind.COUNTER:
+            yield ("maintenance", name, "meter"), f"{plan.meter} is {meter.kind}; a plan needs a counter"
+        if plan.order not in equipment.orders:
+            hint = did_you_mean(plan.order, equipment.orders)
+            yield ("maintenance", name, "order"), f"{equipment.name} has no order template {plan.order!r}{hint}"
