@@ -57,8 +57,3 @@ def electrics(motor: Motor, shaft_power_kw: float, voltage_v: float) -> Electric
         power_factor=active / apparent,
         loss_kw=loss,
     )
-
-
-def approach(value: float, target: float, dt_s: float, time_constant_s: float) -> float:
-    """Return where a first-order lag stands after ``dt_s``; exact for a constant target, whatever the step."""
-    return target + (value - target) * math.exp(-dt_s / time_constant_s)

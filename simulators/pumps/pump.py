@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from simulators.device import device_generator
+from simulators.lag import approach
 from simulators.pumps.hydraulics import OperatingPoint, PumpCurve, SystemCurve, operate
-from simulators.pumps.motor import AT_REST, Electrics, Motor, approach, electrics
+from simulators.pumps.motor import AT_REST, Electrics, Motor, electrics
 
 SECONDS_PER_HOUR = 3600.0
 
