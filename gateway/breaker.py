@@ -87,7 +87,7 @@ class Breaker:
     def answered(self) -> Breaker:
         """Return the breaker after an answer; one that was not asked for changes nothing."""
         moved = self._moved(Signal.ANSWERED)
-        return self if moved.state is BreakerState.OPEN else replace(moved, silences=0, openings=0)
+        return self if moved.state is BreakerState.OPEN else replace(moved, silences=0, openings=0, retry_at_s=0.0)
 
     def silent(self, now_s: float, *, jitter: float) -> Breaker:
         """Return the breaker after a request without an answer; ``jitter`` is a random number from 0 to 1."""

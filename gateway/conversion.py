@@ -120,8 +120,6 @@ def _unit_factors(point: Point, source: str | None) -> tuple[float, float]:
 def _codes(point: Point, mapping: Mapping[str, Any]) -> dict[str | float | None, float]:
     """Return what the wire may say, normalised, with the code it stands for."""
     own: dict[str | float | None, float] = {}
-    if point.definition.kind is PointKind.BINARY:
-        own.update({"true": 1.0, "false": 0.0})
     for name, code in point.definition.states.items():
         own[_wire_state(name)] = own[float(code)] = float(code)
     if "states" not in mapping:
@@ -138,11 +136,12 @@ def _named(point: Point, own: Mapping[str | float | None, float], state: object)
 
 
 def _wire_state(raw: object) -> str | float | None:
-    """Return a state's name in lower case or its number; ``None`` for anything that cannot be one."""
-    if isinstance(raw, str):
-        number = _number(raw)
-        return raw.strip().casefold() if number is None else number
-    return _number(raw)
+    """Return a state's name in lower case or its number (true is 1); ``None`` for anything that cannot be one."""
+    number = _number(raw)
+    if number is not None or not isinstance(raw, str):
+        return number
+    text = raw.strip().casefold()
+    return {"true": 1.0, "false": 0.0}.get(text, text)
 
 
 def _number(raw: object) -> float | None:

@@ -15,20 +15,18 @@ Text in braces is an address parameter (:mod:`gateway.address`): each asset says
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Self, cast
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap
-from ruamel.yaml.error import MarkedYAMLError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from facility.clock import Clock
 from facility.errors import ConfigurationError, Mistake
+from facility.grammar import validate
 from facility.model import Asset, Connection, Facility, Point, Protocol
+from facility.yaml_file import did_you_mean, read_yaml
 from gateway.address import filled, frozen, parameters, shifted
 from gateway.conversion import CONVERSION_KEYS, PointConverter
 from gateway.drivers.driver import DeviceConfig, DriverConfig
@@ -75,16 +73,11 @@ def load_profiles(folder: Path | None = None) -> dict[str, DeviceProfile]:
     Raises:
         ConfigurationError: Files have mistakes; lists those of all files.
     """
-    profiles: dict[str, DeviceProfile] = {}
     mistakes: list[Mistake] = []
-    for path in sorted((folder or SHIPPED).glob("*.yaml")):
-        try:
-            profiles[path.stem] = _read(path)
-        except ConfigurationError as error:
-            mistakes += error.mistakes
+    read = [(path.stem, _read(path, mistakes)) for path in sorted((folder or SHIPPED).glob("*.yaml"))]
     if mistakes:
         raise ConfigurationError(mistakes)
-    return profiles
+    return {name: profile for name, profile in read if profile is not None}
 
 
 def driver_configs(
@@ -123,61 +116,26 @@ def driver_configs(
     ]
 
 
-def did_you_mean(wrong: str, known: Iterable[str]) -> str:
-    """Return what to write instead of a name that does not exist."""
-    names = sorted(known)
-    close = difflib.get_close_matches(wrong, names, n=1)
-    if close:
-        return f"did you mean {close[0]!r}?"
-    return f"write one of: {', '.join(names)}" if names else "none exists"
-
-
-def _read(path: Path) -> DeviceProfile:
-    tree = _tree(path)
+def _read(path: Path, mistakes: list[Mistake]) -> DeviceProfile | None:
     try:
-        profile = DeviceProfile.model_validate(tree)
-    except ValidationError as error:
-        raise ConfigurationError(
-            [
-                Mistake(path.name, _line(tree, detail["loc"]), f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}")
-                for detail in error.errors()
-            ]
-        ) from error
+        file = read_yaml(path)
+    except ConfigurationError as error:
+        mistakes.extend(error.mistakes)
+        return None
+    profile = validate(DeviceProfile, file, file.data, mistakes)
+    if profile is None:
+        return None
     if profile.profile != path.stem:
         message = f"the file is named {path.name}, so write 'profile: {path.stem}'"
-        raise ConfigurationError([Mistake(path.name, _line(tree, ("profile",)), message)])
-    return profile.placed(path.name, {name: _line(tree, ("points", name)) for name in profile.points})
-
-
-def _tree(path: Path) -> CommentedMap:
-    """Return a YAML file's mapping with the lines of its keys."""
-    try:
-        tree = YAML(typ="rt").load(path.read_text("utf-8"))
-    except MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 0
-        raise ConfigurationError([Mistake(path.name, line, f"this is not YAML: {error.problem}")]) from error
-    if not isinstance(tree, CommentedMap):
-        raise ConfigurationError([Mistake(path.name, 0, "write a mapping that begins with 'profile:' and 'class:'")])
-    return tree
-
-
-def _line(tree: CommentedMap, place: Iterable[int | str]) -> int:
-    """Return the line of the deepest key of a path that the file has; 0 for none."""
-    line = 0
-    node: Any = tree
-    for key in place:
-        if not isinstance(node, CommentedMap) or key not in node:
-            break
-        line = node.lc.key(key)[0] + 1
-        node = node[key]
-    return line
+        mistakes.append(file.mistake(("profile",), message))
+    return profile.placed(file.name, {name: file.line(("points", name)) for name in profile.points})
 
 
 def _asset_mistakes(facility: Facility, profiles: Mapping[str, DeviceProfile], asset: Asset) -> Iterator[Mistake]:
     """Say everything that keeps an asset from being read."""
     profile = profiles.get(asset.profile)
     if profile is None:
-        message = f"{asset.id}: no profile {asset.profile!r}; {did_you_mean(asset.profile, profiles)}"
+        message = f"{asset.id}: no profile {asset.profile!r}{did_you_mean(asset.profile, profiles)}"
         yield Mistake(SITE_FILE, 0, message)
         return
     yield from _fit_mistakes(facility.connections.get(asset.connection_id), profile, asset)
@@ -220,7 +178,7 @@ def _point_mistakes(profile: DeviceProfile, points: Iterable[Point], asset: Asse
     """Say which mapped points the class does not have or cannot be converted to."""
     known = asset.equipment_class.points
     for name in profile.points.keys() - known.keys():
-        message = f"class {profile.equipment_class!r} has no point {name!r}; {did_you_mean(name, known)}"
+        message = f"class {profile.equipment_class!r} has no point {name!r}{did_you_mean(name, known)}"
         yield profile.mistake(name, message)
     for point in points:
         if point.name in profile.points:
