@@ -41,3 +41,13 @@ def device_seed(seed: int, asset_id: str) -> int:
 def device_generator(seed: int, asset_id: str) -> np.random.Generator:
     """Return the device's own source of chance, seeded by ``device_seed``."""
     return np.random.default_rng(device_seed(seed, asset_id))
+
+
+def check_fault(device: SimulatedDevice, fault: str) -> None:
+    """Refuse a fault that the device cannot suffer.
+
+    Raises:
+        ValueError: It is none of ``device.faults``.
+    """
+    if fault not in device.faults:
+        raise ValueError(f"{device.asset_id} cannot suffer {fault!r}; it can suffer {', '.join(sorted(device.faults))}")

@@ -9,47 +9,40 @@ import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib import resources
 from itertools import groupby
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from ruamel.yaml import YAML
+from pydantic import Field
 
+from facility.equipment import Definition
 from facility.errors import ConfigurationError, Mistake, NotFoundError
-from simulators.scenario import did_you_mean
+from facility.grammar import validate
+from facility.yaml_file import did_you_mean, read_yaml
+
+LAYOUTS = Path(__file__).parent / "recordings"
+"""The layouts that are shipped."""
 
 
-class TimeColumn(BaseModel):
+class TimeColumn(Definition):
     """Where a row's time stands."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     column: str
     format: str
     """As ``datetime.strptime`` takes it; only differences between rows matter, so no zone is needed."""
 
 
-class RecordingLayout(BaseModel):
+class RecordingLayout(Definition):
     """How a recording is to be read."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     delimiter: str = Field(default=",", min_length=1, max_length=1)
     time: TimeColumn | None = None
-    """``None``: rows follow each other every ``period_s``."""
-    period_s: float | None = Field(default=None, gt=0.0)
-    """``None``: the rows have a time column."""
+    """``None``: the rows have no time of their own and follow each other every ``period_s``."""
+    period_s: float = Field(default=1.0, gt=0.0)
+    """Seconds between two rows without a time of their own."""
     label: str | None = None
     """Column that marks anomalous rows with another number than 0; ``None``, or a file without it: none is marked."""
-    columns: Mapping[str, str] = Field(min_length=1)
+    columns: dict[str, str] = Field(min_length=1)
     """Column to point name; other columns are left out."""
-
-    @model_validator(mode="after")
-    def _has_one_time(self) -> RecordingLayout:
-        if (self.time is None) == (self.period_s is None):
-            raise ValueError("give either `time` (column and format) or `period_s`")
-        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,32 +80,24 @@ def shipped_layout(name: str) -> RecordingLayout:
     Raises:
         NotFoundError: There is none of that name.
     """
-    folder = resources.files("simulators") / "recordings"
-    names = sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+    names = sorted(file.stem for file in LAYOUTS.glob("*.yaml"))
     if name not in names:
-        raise NotFoundError(f"no recording layout `{name}`{did_you_mean(name, names)}; there are {', '.join(names)}")
-    return _layout((folder / f"{name}.yaml").read_text(encoding="utf-8"), f"{name}.yaml")
+        raise NotFoundError(f"there is no recording layout {name!r}{did_you_mean(name, names)}")
+    return read_layout(LAYOUTS / f"{name}.yaml")
 
 
 def read_layout(path: Path) -> RecordingLayout:
-    """Read a layout of one's own.
+    """Read a layout from its file.
 
     Raises:
-        ConfigurationError: The file has mistakes; all are listed.
-        OSError: The file cannot be read.
+        ConfigurationError: The file cannot be read or has mistakes; all are listed.
     """
-    return _layout(path.read_text(encoding="utf-8"), str(path))
-
-
-def _layout(text: str, file: str) -> RecordingLayout:
-    try:
-        return RecordingLayout.model_validate(YAML(typ="safe").load(text))
-    except ValidationError as error:
-        mistakes = [
-            Mistake(file, 0, f"{'.'.join(map(str, detail['loc'])) or 'layout'}: {detail['msg']}")
-            for detail in error.errors()
-        ]
-        raise ConfigurationError(mistakes) from error
+    file = read_yaml(path)
+    mistakes: list[Mistake] = []
+    layout = validate(RecordingLayout, file, file.data, mistakes)
+    if layout is None:
+        raise ConfigurationError(mistakes)
+    return layout
 
 
 def read_recording(path: Path, layout: RecordingLayout) -> Recording:
@@ -147,7 +132,7 @@ class _Reading:
         wanted = [*self._layout.columns, *([self._layout.time.column] if self._layout.time else [])]
         for column in wanted:
             if column not in present:
-                self._mistake(1, f"no column `{column}`{did_you_mean(column, present)}")
+                self._mistake(1, f"there is no column {column!r}{did_you_mean(column, present)}")
         if self.mistakes:
             return
         for index, row in enumerate(self._reader):
@@ -163,12 +148,12 @@ class _Reading:
     def _offset_s(self, index: int, row: Mapping[str, str]) -> float:
         layout = self._layout
         if layout.time is None:
-            return index * (layout.period_s or 0.0)
+            return index * layout.period_s
         try:
             at = datetime.strptime(row[layout.time.column], layout.time.format).replace(tzinfo=UTC)
         except ValueError:
             text = row[layout.time.column]
-            self._mistake(self._reader.line_num, f"`{text}` is not a time of the form {layout.time.format}")
+            self._mistake(self._reader.line_num, f"{text!r} is not a time of the form {layout.time.format}")
             return 0.0
         self._first = self._first or at
         return (at - self._first).total_seconds()
@@ -178,7 +163,7 @@ class _Reading:
         try:
             return float(text) != 0.0
         except ValueError:
-            self._mistake(self._reader.line_num, f"`{text}` is not a label; write 0 or 1")
+            self._mistake(self._reader.line_num, f"{text!r} is not a label; write 0 or 1")
             return False
 
     def _mistake(self, line: int, message: str) -> None:

@@ -9,20 +9,18 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError
+from pydantic import Field
 
+from facility.equipment import Definition
 from facility.errors import ConfigurationError, Mistake
+from facility.grammar import validate
+from facility.yaml_file import YamlFile, did_you_mean, read_yaml
 from simulators.device import SimulatedDevice
-
-STEP_KEYS = ("at_s", "device", "inject", "clear")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,90 +71,66 @@ class Scenario:
             raise ConfigurationError(mistakes)
 
 
+class _StepEntry(Definition):
+    """A step as the file spells it."""
+
+    at_s: float = Field(ge=0.0, allow_inf_nan=False)
+    device: str = Field(min_length=1)
+    inject: str | None = Field(default=None, min_length=1)
+    clear: str | None = Field(default=None, min_length=1)
+
+
+class _ScenarioFile(Definition):
+    """The file as a whole; its steps are read one by one, so that the mistakes of all are found."""
+
+    steps: list[Any]
+
+
 def read_scenario(path: Path) -> Scenario:
     """Read a scenario from YAML.
 
     Raises:
-        ConfigurationError: The file has mistakes; all are listed with their lines.
-        OSError: The file cannot be read.
+        ConfigurationError: The file cannot be read or has mistakes; all are listed with their lines.
     """
-    try:
-        document = YAML(typ="rt").load(path.read_text(encoding="utf-8"))
-    except MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 0
-        raise ConfigurationError([Mistake(str(path), line, f"not valid YAML: {error.problem}")]) from error
-    reader = _Reader(str(path))
-    steps = tuple(sorted(reader.steps(document), key=lambda step: step.at_s))
-    if reader.mistakes:
-        raise ConfigurationError(reader.mistakes)
-    return Scenario(steps=steps, file=str(path))
+    file = read_yaml(path)
+    mistakes: list[Mistake] = []
+    document = validate(_ScenarioFile, file, file.data, mistakes)
+    entries = document.steps if document is not None else []
+    steps = sorted(_steps(file, entries, mistakes), key=lambda step: step.at_s)
+    mistakes += (Mistake(file.name, step.line, message) for step, message in _out_of_order(steps))
+    if mistakes:
+        raise ConfigurationError(mistakes)
+    return Scenario(steps=tuple(steps), file=file.name)
 
 
-class _Reader:
-    """Turns the YAML tree into steps and gathers what is wrong on the way."""
-
-    def __init__(self, file: str) -> None:
-        self.mistakes: list[Mistake] = []
-        self._file = file
-
-    def steps(self, document: object) -> Iterator[Step]:
-        if not isinstance(document, CommentedMap) or not isinstance(document.get("steps"), CommentedSeq):
-            self._mistake(1, "write a list named `steps`, each `{at_s: 6, device: lift-1, inject: overspeed}`")
-            return
-        for key in document:
-            if key != "steps":
-                self._mistake(document.lc.key(key)[0] + 1, f"unknown key `{key}`; only `steps` stands here")
-        sequence = document["steps"]
-        for index, entry in enumerate(sequence):
-            step = self._step(entry, sequence.lc.item(index)[0] + 1)
-            if step is not None:
-                yield step
-
-    def _step(self, entry: object, line: int) -> Step | None:
-        if not isinstance(entry, CommentedMap):
-            self._mistake(line, "a step is written `{at_s: 6, device: lift-1, inject: overspeed}`")
-            return None
-        before = len(self.mistakes)
-        self._check_keys(entry, line)
-        self._check_values(entry, line)
-        return None if len(self.mistakes) > before else Step(**_plain(entry), line=line)
-
-    def _check_keys(self, entry: CommentedMap, line: int) -> None:
-        for key in entry:
-            if key not in STEP_KEYS:
-                self._mistake(line, f"unknown key `{key}`{did_you_mean(str(key), STEP_KEYS)}")
-        if ("inject" in entry) == ("clear" in entry):
-            self._mistake(line, "a step has either `inject` or `clear`, with the name of a fault")
-
-    def _check_values(self, entry: CommentedMap, line: int) -> None:
-        at_s = entry.get("at_s")
-        if isinstance(at_s, bool) or not isinstance(at_s, int | float) or not 0 <= at_s < float("inf"):
-            self._mistake(line, "`at_s` is a number of seconds after the start, 0 or more")
-        for key in ("device", "inject", "clear"):
-            if (key == "device" or key in entry) and not (isinstance(entry.get(key), str) and entry[key]):
-                self._mistake(line, f"`{key}` is a name")
-
-    def _mistake(self, line: int, message: str) -> None:
-        self.mistakes.append(Mistake(self._file, line, message))
+def _steps(file: YamlFile, entries: Iterable[Any], mistakes: list[Mistake]) -> Iterator[Step]:
+    for number, raw in enumerate(entries):
+        place = ("steps", number)
+        entry = validate(_StepEntry, file, raw, mistakes, place)
+        if entry is None:
+            continue
+        if (entry.inject is None) == (entry.clear is None):
+            mistakes.append(file.mistake(place, "a step has either 'inject' or 'clear', with the name of a fault"))
+        else:
+            yield Step(**entry.model_dump(), line=file.line(place))
 
 
-def _plain(entry: CommentedMap) -> dict[str, Any]:
-    return {**{key: str(entry[key]) for key in entry if key != "at_s"}, "at_s": float(entry["at_s"])}
+def _out_of_order(steps: Iterable[Step]) -> Iterator[tuple[Step, str]]:
+    """Find faults that are injected twice or cleared before they are there."""
+    lasting: set[tuple[str, str]] = set()
+    for step in steps:
+        key = (step.device, step.fault)
+        if step.inject is not None and key in lasting:
+            yield step, f"{step.fault!r} of {step.device} lasts already; clear it first"
+        if step.clear is not None and key not in lasting:
+            yield step, f"{step.fault!r} of {step.device} is cleared before it is injected"
+        (lasting.add if step.inject is not None else lasting.discard)(key)
 
 
 def _misfit(step: Step, devices: Mapping[str, SimulatedDevice], known_assets: Collection[str]) -> str | None:
     device = devices.get(step.device)
-    if device is None:
-        if step.device in known_assets:
-            return None
-        return f"the site has no asset `{step.device}`{did_you_mean(step.device, known_assets)}"
-    if step.fault in device.faults:
-        return None
-    guess = did_you_mean(step.fault, device.faults) or f"; it can suffer {', '.join(sorted(device.faults))}"
-    return f"`{step.device}` cannot suffer `{step.fault}`{guess}"
-
-
-def did_you_mean(written: str, possible: Collection[str]) -> str:
-    """Return ``; did you mean `x`?`` for the nearest name, or nothing when none is near."""
-    near = difflib.get_close_matches(written, sorted(possible), n=1)
-    return f"; did you mean `{near[0]}`?" if near else ""
+    if device is not None and step.fault not in device.faults:
+        return f"{step.device} cannot suffer {step.fault!r}{did_you_mean(step.fault, device.faults)}"
+    if device is None and step.device not in known_assets:
+        return f"the site has no asset {step.device!r}{did_you_mean(step.device, known_assets)}"
+    return None

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import ClassVar, NamedTuple
 
 from facility.clock import NS_PER_S
-from simulators.device import device_generator
+from simulators.device import check_fault, device_generator
 from simulators.doors.traffic import Badge, BadgeTraffic
 
 
@@ -117,6 +117,7 @@ class Door:
 
     def inject(self, fault: str, now_ns: int) -> None:
         """Start an abuse; held open and tailgating begin with somebody's badge."""
+        check_fault(self, fault)
         if fault in self._active:
             return
         self._active.add(fault)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum, auto
 from typing import ClassVar, NamedTuple
 
-from simulators.device import device_generator
+from simulators.device import check_fault, device_generator
 from simulators.lifts.car_door import CarDoor, DoorState, DoorTimes
 from simulators.lifts.machine import BearingParameters, Machine, MachineParameters
 from simulators.lifts.motion import Kinematics, MotionLimits, Movement, braking, runaway, travel
@@ -150,6 +150,7 @@ class Lift:
     def inject(self, fault: str, now_ns: int) -> None:
         """Start a fault; those that need a journey or an open door show with the next one, which is called at once."""
         del now_ns  # the lift reacts at its next step
+        check_fault(self, fault)
         self._active.add(fault)
         if fault == "bearing_wear":
             self.machine.wearing = True
