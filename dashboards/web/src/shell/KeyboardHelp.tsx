@@ -1,0 +1,50 @@
+import { Modal } from "@mantine/core";
+import { useDisclosure } from "@mantine/hooks";
+import { useTranslation } from "react-i18next";
+import { useShortcut } from "./shortcuts";
+
+const KEYS = [
+  [["↑", "↓"], "move"],
+  [["PgUp", "PgDn"], "page"],
+  [["Home", "End"], "ends"],
+  [["Space"], "select"],
+  [["Shift ↑", "Shift ↓"], "range"],
+  [["Ctrl A"], "all"],
+  [["A"], "acknowledge"],
+  [["Enter"], "detail"],
+  [["/"], "filter"],
+  [["M"], "silence"],
+  [["Esc"], "escape"],
+  [["?"], "help"],
+] as const;
+
+export function KeyboardHelp() {
+  const { t } = useTranslation();
+  const [opened, { open, close }] = useDisclosure(false);
+  useShortcut("?", open);
+  return (
+    <Modal
+      opened={opened}
+      onClose={close}
+      title={t("help.title")}
+      closeButtonProps={{ "aria-label": t("detail.close") }}
+    >
+      <table className="help-table">
+        <tbody>
+          {KEYS.map(([keys, what]) => (
+            <tr key={what}>
+              <td>
+                {keys.map((key) => (
+                  <kbd key={key} className="key">
+                    {key}
+                  </kbd>
+                ))}
+              </td>
+              <td>{t(`help.${what}`)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </Modal>
+  );
+}

@@ -1,0 +1,24 @@
+import { createBrowserRouter, Navigate } from "react-router";
+import { AlarmsPage } from "../alarms/AlarmsPage";
+import { AssetPage } from "../assets/AssetPage";
+import { OrdersPage } from "../orders/OrdersPage";
+import { OverviewPage } from "../overview/OverviewPage";
+import { StatusPage } from "../status/StatusPage";
+import { Frame } from "./Frame";
+import { LostPage } from "./LostPage";
+
+/** `/api` and `/assets` belong to the server. */
+export const router = createBrowserRouter([
+  {
+    element: <Frame />,
+    children: [
+      { index: true, element: <Navigate to="/alarms" replace /> },
+      { path: "alarms/:alarmId?", element: <AlarmsPage /> },
+      { path: "overview", element: <OverviewPage /> },
+      { path: "equipment/:assetId", element: <AssetPage /> },
+      { path: "work-orders/:orderId?", element: <OrdersPage /> },
+      { path: "status", element: <StatusPage /> },
+      { path: "*", element: <LostPage /> },
+    ],
+  },
+]);

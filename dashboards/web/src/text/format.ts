@@ -1,0 +1,64 @@
+import { useQuery } from "@tanstack/react-query";
+import { useMemo } from "react";
+import { facilityQuery } from "../api/queries";
+import { type Language, useLanguage } from "../i18n";
+import { millis } from "../live/sorting";
+
+export interface TimeFormats {
+  /** `14:03:09` */
+  time: (at: string | number) => string;
+  /** `14:03:09` today, `21 Nov 14:03` on another day. */
+  moment: (at: string | number) => string;
+  /** `Sun 22 Nov` */
+  day: (at: string | number) => string;
+}
+
+const toMillis = (at: string | number) => (typeof at === "number" ? at : millis(at));
+
+/** Return formats in the site's own time zone, wherever the browser stands. */
+export function timeFormats(language: Language, timeZone: string): TimeFormats {
+  const locale = language === "zh" ? "zh-CN" : "en-GB";
+  const clock = {
+    hour: "2-digit",
+    minute: "2-digit",
+    second: "2-digit",
+    hourCycle: "h23",
+    timeZone,
+  } as const;
+  const time = new Intl.DateTimeFormat(locale, clock);
+  const day = new Intl.DateTimeFormat(locale, { weekday: "short", day: "numeric", month: "short", timeZone });
+  const other = new Intl.DateTimeFormat(locale, {
+    ...{ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" },
+    timeZone,
+  } as Intl.DateTimeFormatOptions);
+  return {
+    time: (at) => time.format(toMillis(at)),
+    moment: (at) =>
+      day.format(toMillis(at)) === day.format(Date.now())
+        ? time.format(toMillis(at))
+        : other.format(toMillis(at)),
+    day: (at) => day.format(toMillis(at)),
+  };
+}
+
+export function useTimes(): TimeFormats {
+  const language = useLanguage();
+  const { data: facility } = useQuery(facilityQuery);
+  const zone = facility?.time_zone ?? "UTC";
+  return useMemo(() => timeFormats(language, zone), [language, zone]);
+}
+
+const SIGNIFICANT = 4;
+
+/** Return a number as an operator reads it: four significant digits, never an exponent for plant values. */
+export function formatNumber(value: number): string {
+  if (Number.isInteger(value)) return String(value);
+  const whole = Math.trunc(Math.abs(value)).toString().length;
+  return value.toFixed(Math.min(3, Math.max(0, SIGNIFICANT - whole)));
+}
+
+/** Return a value with its unit, `92.40 °C`. */
+export function formatQuantity(value: number | null | undefined, unit: string): string {
+  if (value === null || value === undefined) return "";
+  return unit ? `${formatNumber(value)}\u202f${unit}` : formatNumber(value);
+}
