@@ -15,11 +15,9 @@ from facility.equipment import (
     State,
     Threshold,
 )
+from facility.grammar import Finding
 from facility.units import display_unit, is_known
 from facility.yaml_file import Place, did_you_mean
-
-Finding = tuple[Place, str]
-"""Where, below the thing checked, and what is wrong."""
 
 NAMED = {PointKind.BINARY, PointKind.MULTISTATE, PointKind.EVENT}
 """Kinds whose codes have names."""

@@ -17,20 +17,28 @@ from facility.yaml_file import Place, YamlFile, did_you_mean
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def validate(
-    model: type[Model], file: YamlFile, data: object, mistakes: list[Mistake], place: Place = ()
-) -> Model | None:
-    """Return the model that ``data`` at ``place`` of the file makes, or ``None`` after adding to ``mistakes``."""
+Finding = tuple[Place, str]
+"""Where, below the thing checked, and what is wrong."""
+
+
+def check(model: type[Model], data: object) -> tuple[Model | None, list[Finding]]:
+    """Return the model that the data makes, or ``None`` and what is wrong with it."""
     try:
-        return model.model_validate(data)
+        return model.model_validate(data), []
     except ValidationError as error:
-        mistakes.extend(_mistake(model, file, data, place, details) for details in error.errors(include_url=False))
-        return None
+        return None, [_finding(model, data, details) for details in error.errors(include_url=False)]
 
 
-def _mistake(model: type[BaseModel], file: YamlFile, data: object, place: Place, details: ErrorDetails) -> Mistake:
+def validate(model: type[Model], file: YamlFile, data: object, mistakes: list[Mistake]) -> Model | None:
+    """Return the model that a file's data makes, or ``None`` after adding to ``mistakes``."""
+    made, findings = check(model, data)
+    mistakes.extend(file.mistake(place, message) for place, message in findings)
+    return made
+
+
+def _finding(model: type[BaseModel], data: object, details: ErrorDetails) -> Finding:
     steps = details["loc"][:-1] if details["loc"][-1:] == ("[key]",) else details["loc"]
-    return file.mistake((*place, *_written(data, steps)), _message(model, details))
+    return _written(data, steps), _message(model, details)
 
 
 def _written(data: object, steps: Iterable[str | int]) -> Place:

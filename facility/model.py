@@ -42,9 +42,9 @@ class Connection:
     protocol: Protocol
     host: str
     port: int
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """Protocol's own settings: MQTT ``username``, ``password``, ``client_id``; Modbus ``timeout_s``; BACnet
-    ``device_instance``, ``local_port``."""
+    ``device_instance``, ``local_port``. Not in the representation, since a password may be among them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +93,15 @@ class Asset:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenConnection:
+    """A connection's address as people wrote it, references to the environment unresolved: what may be stored."""
+
+    host: str
+    port: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SiteDescription:
     """A site as its file describes it, checked but without database keys."""
 
@@ -105,6 +114,8 @@ class SiteDescription:
     assets: Mapping[str, Asset]
     rules: Mapping[str, Mapping[str, RuleDefinition]]
     """Asset id to rule name to the class's rule with the asset's overrides applied; a rule switched off is absent."""
+    written_connections: Mapping[str, WrittenConnection] = field(default_factory=dict)
+    """Connection id to how the file writes it; a connection that is absent here has no references."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,111 @@
+"""The grammar of a site file; :mod:`facility.site_file` explains it and reads it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, StringConstraints
+
+from facility.equipment import Definition, LimitSide, LocalText, Priority
+from facility.model import Protocol
+
+Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=64)]
+"""Ids stand in topics, addresses of pages and file names."""
+
+
+def _in_both_languages(name: object) -> object:
+    return {"en": name, "zh": name} if isinstance(name, str) else name
+
+
+def _as_limit(limit: object) -> object:
+    return limit if limit is None or isinstance(limit, dict) else {"value": limit}
+
+
+def _as_list(entries: object) -> object:
+    return [] if entries is None else entries
+
+
+Name = Annotated[LocalText, BeforeValidator(_in_both_languages)]
+"""A name in two languages, or one text for both."""
+
+
+class LimitEntry(Definition):
+    """A limit: a number in the point's unit, or a text with a unit, such as ``176 degF``."""
+
+    value: float | str
+    priority: Priority | None = None
+
+
+class RuleEntry(Definition):
+    """What a site changes of a class's rule; what is absent stays as the class has it."""
+
+    enabled: bool = True
+    limits: dict[LimitSide, Annotated[LimitEntry | None, BeforeValidator(_as_limit)]] | None = None
+    """``null`` takes a limit of the class away."""
+    deadband: float | None = None
+    on_delay_s: float | None = None
+    off_delay_s: float | None = None
+    states: list[str] | None = None
+    timeout_s: float | None = None
+    priority: Priority | None = None
+    time_to_respond_min: float | None = None
+    acknowledge: bool | None = None
+    latched: bool | None = None
+    order: str | None = None
+    """``null``: the alarm opens no order."""
+
+
+class SiteEntry(Definition):
+    """The site itself."""
+
+    id: Id
+    name: Name
+    time_zone: str
+
+
+class SpaceEntry(Definition):
+    """A building, floor, zone or room."""
+
+    id: Id
+    kind: Literal["building", "floor", "zone", "room"]
+    name: Name | None = None
+    parent: str | None = None
+
+
+class ConnectionEntry(Definition):
+    """A broker, Modbus line or BACnet device."""
+
+    id: Id
+    protocol: Protocol
+    host: str
+    port: int | str
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class AssetDefaults(Definition):
+    """What the assets of one class have in common in this site."""
+
+    space: str | None = None
+    parent: str | None = None
+    connection: str | None = None
+    profile: str | None = None
+    address: dict[str, Any] = Field(default_factory=dict)
+
+
+class AssetEntry(AssetDefaults):
+    """A lift, pump, panel, detector or door."""
+
+    id: Id
+    class_name: str = Field(alias="class")
+    name: Name | None = None
+    rules: dict[str, RuleEntry] = Field(default_factory=dict)
+
+
+class SiteGrammar(Definition):
+    """The whole file."""
+
+    site: SiteEntry
+    spaces: Annotated[list[SpaceEntry], BeforeValidator(_as_list)] = Field(default_factory=list)
+    connections: Annotated[list[ConnectionEntry], BeforeValidator(_as_list)] = Field(default_factory=list)
+    defaults: dict[str, AssetDefaults] = Field(default_factory=dict)
+    assets: Annotated[list[AssetEntry], BeforeValidator(_as_list)] = Field(default_factory=list)
