@@ -13,18 +13,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
+from facility.history.history import History
+from facility.storage.repository import DeviceEventRow, save_device_events
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 from alarms.events import AlarmEvent
 from alarms.service import apply_transitions
 from facility.clock import NS_PER_S, Clock
-from facility.history.history import History
 from facility.latest import LatestValues
 from facility.model import Facility
 from facility.samples import SampleBatch
-from facility.storage.repository import DeviceEventRow, save_device_events
-from gateway.events import Delivery
+from gateway.events import Delivery, DeviceEvent
 from gateway.inbox import Inbox
 from rules.engine import RuleEngine
 from rules.events import Evaluation
@@ -38,7 +38,7 @@ log = structlog.get_logger(__name__)
 LONGEST_WAIT_S = 0.25
 """Wall seconds after which the engine looks at its deadlines even if nothing came."""
 HISTORY_PERIOD_S = 0.1
-"""Wall seconds between commits of history; deliveries that wait for an acknowledgement wait at most this long for it."""
+"""Wall seconds between commits of history; deliveries that wait for an acknowledgement wait at most so long."""
 DATABASE_RETRY_S = 1.0
 """Wall seconds between tries while the database does not answer."""
 
@@ -183,3 +183,14 @@ class EngineThread:
             if delivery.acknowledge is not None:
                 delivery.acknowledge()
         self._unacknowledged.clear()
+
+
+def _event_row(event: DeviceEvent) -> DeviceEventRow:
+    return DeviceEventRow(
+        point_key=event.point,
+        event_id=event.event_id,
+        source_time_ns=event.source_time_ns,
+        gateway_time_ns=event.gateway_time_ns,
+        code=event.code,
+        text=event.text,
+    )

@@ -18,6 +18,8 @@ class MqttPlayer:
     """Publishes each row as one message to ``{root}/telemetry``, paced by the clock."""
 
     def __init__(self, connection: Connection, root: str, recording: Recording, clock: Clock) -> None:
+        self.started_ns: int | None = None
+        """Facility time of the first row; ``None`` before it."""
         self._connection = connection
         self._topic = f"{root}/telemetry"
         self._recording = recording
@@ -26,7 +28,7 @@ class MqttPlayer:
     async def run(self) -> None:
         """Play from the first row to the last; returns when the broker has acknowledged every one."""
         async with MqttPublisher(self._connection, "replay") as publisher:
-            start_ns = self._clock.now_ns()
+            self.started_ns = start_ns = self._clock.now_ns()
             for index, row in enumerate(self._recording.rows):
                 due_ns = start_ns + round(row.offset_s * NS_PER_S)
                 await wait_until(self._clock, due_ns)

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 from sqlalchemy import Engine
 
 from facility.storage.database import open_database
+from tests.postgres import postgres
 from tests.servers import Mosquitto, mosquitto_in
 
 # Deadlines measure the machine, not the code; the database of examples would make a run depend on the one before.
@@ -35,6 +36,13 @@ def mosquitto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
     broker = mosquitto_in(tmp_path_factory.mktemp("mosquitto"))
     with broker.running():
         yield broker
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A real PostgreSQL server with one database that the whole session shares; make a schema of your own."""
+    with postgres() as url:
+        yield url
 
 
 @pytest_asyncio.fixture(autouse=True)

@@ -1,0 +1,1 @@
+"""Harbour Tower: a facility in one process, with devices that fail on cue."""

@@ -1,0 +1,1 @@
+"""Recordings, played onto the wire and taken the whole way."""

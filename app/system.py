@@ -1,0 +1,233 @@
+"""One process: gateway, engine and API over one database, started and stopped in the right order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+
+import structlog
+import uvicorn
+from facility.history.duckdb_history import DuckDbHistory
+from facility.history.history import History
+from facility.history.influx_history import InfluxHistory
+from facility.settings import Settings
+from facility.site_file import read_site
+from facility.storage.migrate import upgrade
+from facility.storage.repository import import_site, load_facility
+from sqlalchemy import Engine
+
+from app.engine import Commit, EngineThread
+from dashboards.api import create_app
+from dashboards.hub import LiveHub
+from dashboards.services import Services
+from facility.class_files import load_classes
+from facility.clock import Clock
+from facility.errors import WatchkeeperError
+from facility.latest import LatestValues
+from facility.model import Facility
+from facility.storage.database import open_database, reading
+from gateway.gateway import Gateway
+from gateway.inbox import Inbox
+from gateway.profiles import driver_configs, load_profiles
+from rules.engine import RuleEngine
+from rules.repository import load_states
+
+log = structlog.get_logger(__name__)
+
+PARTS_CHECK_S = 0.5
+
+
+class EngineFailedError(WatchkeeperError):
+    """The engine ended by itself."""
+
+    def __init__(self, cause: BaseException | None) -> None:
+        super().__init__(f"The engine stopped: {cause!r}. Start again: it continues from what was committed.")
+
+
+class PortTakenError(WatchkeeperError):
+    """Another program listens on the console's port."""
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(f"Port {port} on {host} is taken. Stop the program that holds it, or choose another --port.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class System:
+    """The running parts of one process."""
+
+    facility: Facility
+    database: Engine
+    inbox: Inbox
+    engine: EngineThread
+    gateway: Gateway
+    services: Services
+
+
+def nothing_more(_commit: Commit) -> None:
+    """Watch no commits: the live hub tells what people need."""
+
+
+@contextlib.contextmanager
+def open_system(
+    settings: Settings, *, clock: Clock, on_commit: Callable[[Commit], None] = nothing_more
+) -> Iterator[System]:
+    """Bring the database up to date, import the site if one is named, and put the parts together.
+
+    Raises:
+        ConfigurationError: The site file or a profile has mistakes.
+    """
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    database = open_database(settings.database_url)
+    upgrade(database)
+    facility = prepare_facility(settings, database, clock)
+    history = open_history(settings)
+    try:
+        yield assemble(
+            settings, facility=facility, database=database, history=history, clock=clock, on_commit=on_commit
+        )
+    finally:
+        history.close()
+        database.dispose()
+
+
+def prepare_facility(settings: Settings, database: Engine, clock: Clock) -> Facility:
+    """Import the site file, if one is named, and load the site with its keys."""
+    classes = load_classes()
+    if settings.site_file is not None:
+        site = read_site(settings.site_file, classes, os.environ)
+        with database.begin() as connection:
+            import_site(
+                connection, site, author="system", reason=f"start with {settings.site_file.name}", now_ns=clock.now_ns()
+            )
+    with reading(database) as connection:
+        return load_facility(connection, classes, os.environ)
+
+
+def open_history(settings: Settings) -> History:
+    """Open the history that the settings name: InfluxDB by address, otherwise DuckDB in the data folder."""
+    if settings.influx_url is not None:
+        return InfluxHistory(settings.influx_url, settings.influx_token, settings.influx_org, settings.influx_bucket)
+    return DuckDbHistory(settings.data_dir / "history.duckdb")
+
+
+def assemble(
+    settings: Settings,
+    *,
+    facility: Facility,
+    database: Engine,
+    history: History,
+    clock: Clock,
+    on_commit: Callable[[Commit], None],
+) -> System:
+    """Put the parts together; nothing runs yet."""
+    inbox = Inbox()
+    gateway = Gateway(driver_configs(facility, load_profiles(), clock=clock, deliver=inbox.put))
+    latest = LatestValues(max(facility.points, default=0))
+    hub = LiveHub(database, facility, latest, clock)
+
+    def committed(commit: Commit) -> None:
+        hub.wake()
+        on_commit(commit)
+
+    with reading(database) as connection:
+        rules = RuleEngine(facility, saved=load_states(connection), now_ns=clock.now_ns())
+    engine = EngineThread(
+        database=database,
+        facility=facility,
+        rules=rules,
+        inbox=inbox,
+        history=history,
+        latest=latest,
+        clock=clock,
+        on_commit=committed,
+    )
+    services = Services(
+        database=database,
+        facility=facility,
+        clock=clock,
+        latest=latest,
+        history=history,
+        hub=hub,
+        connections=gateway.statuses,
+        started_at_ns=clock.now_ns(),
+        session_valid_for_s=settings.session_hours * 3600.0,
+    )
+    return System(facility=facility, database=database, inbox=inbox, engine=engine, gateway=gateway, services=services)
+
+
+class ApiServer(uvicorn.Server):
+    """uvicorn that leaves signals to the process that runs it."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """Return a bound socket; port 0 takes a free one.
+
+    Raises:
+        PortTakenError: Another program holds the port.
+    """
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise PortTakenError(host, port) from error
+    return listener
+
+
+@contextlib.asynccontextmanager
+async def flowing(system: System) -> AsyncIterator[asyncio.Task[None]]:
+    """Let samples flow from gateway to engine until the block ends: first no more samples, then the last commit.
+
+    Gives the gateway's task, which ends by itself only when it fails.
+    """
+    system.engine.start()
+    gateway = asyncio.create_task(system.gateway.run(), name="gateway")
+    try:
+        yield gateway
+    finally:
+        gateway.cancel()
+        await asyncio.gather(gateway, return_exceptions=True)
+        await asyncio.to_thread(system.engine.stop)
+
+
+async def serve(system: System, listener: socket.socket, stop: asyncio.Event) -> None:
+    """Run everything until ``stop`` is set; the API answers until the last sample is committed.
+
+    Raises:
+        EngineFailedError: The engine ended by itself.
+    """
+    config = uvicorn.Config(create_app(system.services), log_config=None, ws="websockets-sansio", lifespan="on")
+    server = ApiServer(config)
+    api = asyncio.create_task(server.serve(sockets=[listener]), name="api")
+    try:
+        async with flowing(system) as gateway:
+            await until_stopped(system.engine, stop, {gateway, api})
+    finally:
+        server.should_exit = True
+        await asyncio.gather(api, return_exceptions=True)
+
+
+async def until_stopped(engine: EngineThread, stop: asyncio.Event, parts: set[asyncio.Task[None]]) -> None:
+    """Wait for the signal to stop, and notice when a part ends by itself.
+
+    Raises:
+        EngineFailedError: The engine ended by itself.
+    """
+    while not stop.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), PARTS_CHECK_S)
+        if not engine.alive:
+            raise EngineFailedError(engine.failure)
+        for part in parts:
+            if part.done():
+                part.result()

@@ -1,0 +1,1 @@
+"""The composed system, as processes on real wires."""

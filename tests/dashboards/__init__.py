@@ -1,0 +1,1 @@
+"""The API, the live channel and the console."""
