@@ -1,0 +1,143 @@
+"""A small BACnet/IP device for driver tests, in the test's own event loop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bacpypes3.apdu import (  # type: ignore[import-untyped]  # bacpypes3 ships no types
+    ReadPropertyMultipleRequest,
+    SubscribeCOVRequest,
+)
+from bacpypes3.app import Application  # type: ignore[import-untyped]
+from bacpypes3.errors import ExecutionError, UnrecognizedService  # type: ignore[import-untyped]
+from bacpypes3.local.analog import AnalogInputObject  # type: ignore[import-untyped]
+from bacpypes3.local.binary import BinaryInputObject  # type: ignore[import-untyped]
+from bacpypes3.local.cov import GenericCriteria  # type: ignore[import-untyped]
+from bacpypes3.local.device import DeviceObject  # type: ignore[import-untyped]
+from bacpypes3.local.networkport import NetworkPortObject  # type: ignore[import-untyped]
+from bacpypes3.local.object import Object  # type: ignore[import-untyped]
+from bacpypes3.object import LifeSafetyPointObject  # type: ignore[import-untyped]
+
+
+class LifeSafetyPoint(Object, LifeSafetyPointObject):  # type: ignore[misc]  # bacpypes3 ships no types
+    _cov_criteria = GenericCriteria
+
+
+class DeviceApplication(Application):  # type: ignore[misc]  # bacpypes3 ships no types
+    takes_cov = True
+    has_multiple = True
+
+    async def do_SubscribeCOVRequest(self, apdu: SubscribeCOVRequest) -> None:  # noqa: N802  # bacpypes3 finds it by name
+        if not self.takes_cov:
+            raise ExecutionError(errorClass="services", errorCode="covSubscriptionFailed")
+        await super().do_SubscribeCOVRequest(apdu)
+
+    async def do_ReadPropertyMultipleRequest(self, apdu: ReadPropertyMultipleRequest) -> None:  # noqa: N802  # see above
+        if not self.has_multiple:
+            raise UnrecognizedService("no such service")
+        await super().do_ReadPropertyMultipleRequest(apdu)
+
+
+class FieldDevice:
+    """A detector and many more analog inputs; it can be taken away, come back and forget its subscribers."""
+
+    def __init__(
+        self,
+        port: int,
+        *,
+        analogs: int = 1,
+        apdu: int = 1476,
+        segmentation: str = "segmentedBoth",
+        takes_cov: bool = True,
+        has_multiple: bool = True,
+    ) -> None:
+        self.port = port
+        self._analogs = analogs
+        self._apdu = apdu
+        self._segmentation = segmentation
+        self._takes_cov = takes_cov
+        self._has_multiple = has_multiple
+        self._app: Any = None
+        self.start()
+
+    def start(self) -> None:
+        """Boot with everything as it was built: quiet, and without subscribers."""
+        self._app = DeviceApplication.from_object_list([*self._infrastructure(), *self._objects()])
+        self._app.takes_cov = self._takes_cov
+        self._app.has_multiple = self._has_multiple
+
+    def stop(self) -> None:
+        """Leave the network."""
+        for detection in list(self._app._cov_detections.values()):
+            for subscription in list(detection.cov_subscriptions):
+                subscription.cancel_subscription()
+        self._app.close()
+
+    def forget_subscribers(self) -> None:
+        """Lose all subscriptions, as a restart does, with everything else as it was."""
+        for detection in list(self._app._cov_detections.values()):
+            for subscription in list(detection.cov_subscriptions):
+                self._app.cancel_subscription(subscription)
+
+    @property
+    def subscriptions(self) -> int:
+        return sum(len(detection.cov_subscriptions) for detection in self._app._cov_detections.values())
+
+    def object(self, kind: str, instance: int) -> Any:  # noqa: ANN401  # bacpypes3 ships no types
+        return next(item for item in self._app.iter_objects() if str(item.objectIdentifier) == f"{kind},{instance}")
+
+    def _infrastructure(self) -> Sequence[Any]:
+        device = DeviceObject(
+            objectIdentifier=("device", 2001),
+            objectName="panel",
+            vendorIdentifier=999,
+            maxApduLengthAccepted=self._apdu,
+            segmentationSupported=self._segmentation,
+        )
+        port = NetworkPortObject(
+            f"127.0.0.1:{self.port}",
+            objectIdentifier=("network-port", 1),
+            objectName="port",
+            networkNumber=0,
+            networkNumberQuality="unknown",
+        )
+        return [device, port]
+
+    def _objects(self) -> Sequence[Any]:
+        common: dict[str, Any] = {
+            "statusFlags": [0, 0, 0, 0],
+            "eventState": "normal",
+            "outOfService": False,
+            "reliability": "noFaultDetected",
+        }
+        analogs = [
+            AnalogInputObject(
+                **common,
+                objectIdentifier=("analog-input", number),
+                objectName=f"analog-{number}",
+                presentValue=float(number),
+                units="noUnits",
+                covIncrement=0.5,
+            )
+            for number in range(1, self._analogs + 1)
+        ]
+        contact = BinaryInputObject(
+            **common,
+            objectIdentifier=("binary-input", 1),
+            objectName="contact",
+            presentValue="inactive",
+            polarity="normal",
+        )
+        detector = LifeSafetyPoint(
+            **common,
+            objectIdentifier=("life-safety-point", 101),
+            objectName="detector",
+            presentValue="quiet",
+            trackingValue="quiet",
+            mode="on",
+            acceptedModes=["on"],
+            silenced="unsilenced",
+            operationExpected="none",
+        )
+        return [*analogs, contact, detector]
