@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, insert, update
 
@@ -18,6 +18,7 @@ from facility.equipment import Priority
 from facility.errors import InvalidCommandError, StaleCommandError
 from facility.model import Facility
 from facility.storage.outbox import Topic, announce
+from facility.storage.statements import new_ids
 from people import journal
 from people.model import SYSTEM, Account
 from rules.events import RuleTransition
@@ -29,7 +30,16 @@ class _Episode:
 
     alarm: Alarm
     id: int = UNSAVED
-    changes: list[tuple[RuleTransition, Step, Alarm]] = field(default_factory=list)
+
+
+class _Change(NamedTuple):
+    """One row that one transition took."""
+
+    episode: _Episode
+    transition: RuleTransition
+    step: Step
+    alarm: Alarm
+    """As it was right afterwards."""
 
 
 def apply_transitions(
@@ -45,13 +55,11 @@ def apply_transitions(
     standing = {
         alarm.rule_id: _Episode(alarm, alarm.id) for alarm in repository.open_alarms_of_rules(connection, rule_ids)
     }
-    changed = _fold(facility, transitions, standing)
-    _save(connection, changed)
-    journal.record(connection, [_line(episode, *change[:2]) for episode, change in _changes(changed)])
-    announce(connection, Topic.ALARM, [episode.id for episode in changed], now_ns)
-    return [
-        _event(episode.id, alarm, step, transition.at_ns) for episode, (transition, step, alarm) in _changes(changed)
-    ]
+    changes = _fold(facility, transitions, standing)
+    _save(connection, {id(change.episode): change.episode for change in changes}.values())
+    journal.record(connection, [_line(change) for change in changes])
+    announce(connection, Topic.ALARM, dict.fromkeys(change.episode.id for change in changes), now_ns)
+    return [_event(change) for change in changes]
 
 
 def acknowledge(
@@ -104,9 +112,9 @@ def reset(
     return after
 
 
-def _fold(facility: Facility, transitions: Sequence[RuleTransition], standing: dict[int, _Episode]) -> list[_Episode]:
-    """Apply the transitions to the episodes that stand, and return those that changed or began, in order."""
-    changed: dict[int, _Episode] = {}
+def _fold(facility: Facility, transitions: Sequence[RuleTransition], standing: dict[int, _Episode]) -> list[_Change]:
+    """Apply the transitions to the episodes that stand, and to those that begin, in order."""
+    changes = []
     for transition in transitions:
         episode = standing.get(transition.rule_id)
         step = step_of(transition, episode.alarm if episode else None, policy_of(facility, transition.rule_id))
@@ -117,30 +125,35 @@ def _fold(facility: Facility, transitions: Sequence[RuleTransition], standing: d
             episode = standing[transition.rule_id] = _Episode(begun(transition, step, asset_id))
         else:
             episode.alarm = continued(episode.alarm, transition, step)
-        episode.changes.append((transition, step, episode.alarm))
-        changed[id(episode)] = episode
+        changes.append(_Change(episode, transition, step, episode.alarm))
         if step.closed:
             del standing[transition.rule_id]
-    return list(changed.values())
+    return changes
 
 
-def _save(connection: Connection, episodes: Iterable[_Episode]) -> None:
+def _save(connection: Connection, episodes: Collection[_Episode]) -> None:
     new = [episode for episode in episodes if episode.id == UNSAVED]
     old = [episode for episode in episodes if episode.id != UNSAVED]
     if old:
         connection.execute(_UPDATE, [_changing(episode.alarm) | {"key": episode.id} for episode in old])
     if new:
-        rows = [_changing(episode.alarm) | _fixed(episode.alarm) for episode in new]
-        for episode, row in zip(new, connection.execute(_INSERT, rows), strict=True):
-            episode.id = row.id
+        for episode, alarm_id in zip(new, new_ids(connection, alarm_episode, len(new)), strict=True):
+            episode.id = alarm_id
+        connection.execute(insert(alarm_episode), [_first(episode) for episode in new])
 
 
-_INSERT = insert(alarm_episode).returning(alarm_episode.c.id, sort_by_parameter_order=True)
 _UPDATE = update(alarm_episode).where(alarm_episode.c.id == bindparam("key"))
 
 
-def _fixed(alarm: Alarm) -> dict[str, Any]:
-    return {"rule_id": alarm.rule_id, "asset_id": alarm.asset_id, "raised_at_ns": alarm.raised_at_ns}
+def _first(episode: _Episode) -> dict[str, Any]:
+    alarm = episode.alarm
+    fixed = {
+        "id": episode.id,
+        "rule_id": alarm.rule_id,
+        "asset_id": alarm.asset_id,
+        "raised_at_ns": alarm.raised_at_ns,
+    }
+    return fixed | _changing(alarm)
 
 
 def _changing(alarm: Alarm) -> dict[str, Any]:
@@ -162,24 +175,21 @@ def _changing(alarm: Alarm) -> dict[str, Any]:
     }
 
 
-def _changes(episodes: Iterable[_Episode]) -> list[tuple[_Episode, tuple[RuleTransition, Step, Alarm]]]:
-    return [(episode, change) for episode in episodes for change in episode.changes]
-
-
-def _line(episode: _Episode, transition: RuleTransition, step: Step) -> journal.Entry:
+def _line(change: _Change) -> journal.Entry:
     return journal.Entry(
         subject=Topic.ALARM,
-        subject_id=episode.id,
-        at_ns=transition.at_ns,
-        transition=step.transition,
+        subject_id=change.episode.id,
+        at_ns=change.transition.at_ns,
+        transition=change.step.transition,
         actor=SYSTEM,
-        evidence=evidence_of(transition),
+        evidence=evidence_of(change.transition),
     )
 
 
-def _event(alarm_id: int, alarm: Alarm, step: Step, at_ns: int) -> AlarmEvent:
+def _event(change: _Change) -> AlarmEvent:
+    alarm, step = change.alarm, change.step
     return AlarmEvent(
-        alarm_id=alarm_id,
+        alarm_id=change.episode.id,
         rule_id=alarm.rule_id,
         asset_id=alarm.asset_id,
         transition=step.transition,
@@ -188,7 +198,7 @@ def _event(alarm_id: int, alarm: Alarm, step: Step, at_ns: int) -> AlarmEvent:
         active=alarm.active,
         acknowledged=alarm.acknowledged,
         priority=alarm.priority,
-        at_ns=at_ns,
+        at_ns=change.transition.at_ns,
     )
 
 

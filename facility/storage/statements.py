@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import TypeVar
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Table, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 Key = TypeVar("Key", int, str)
@@ -22,6 +22,23 @@ def insert_if_absent(connection: Connection, table: Table) -> sqlite.Insert | po
     if connection.dialect.name == "postgresql":
         return postgresql.insert(table).on_conflict_do_nothing()
     return sqlite.insert(table).on_conflict_do_nothing()
+
+
+def new_ids(connection: Connection, table: Table, count: int) -> range:
+    """Reserve so many primary keys of a table with a growing integer ``id``, in one question instead of one per row.
+
+    Nobody else gets them: SQLite's write lock is held already, and PostgreSQL's counter is moved under a lock.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:table))"), {"table": table.name})
+        sequence = text("SELECT setval(s, nextval(s) + :more) FROM pg_get_serial_sequence(:table, 'id') AS s")
+        last = connection.execute(sequence, {"table": table.name, "more": count - 1}).scalar_one()
+    else:
+        last = (connection.scalar(_SQLITE_SEQUENCE, {"table": table.name}) or 0) + count
+    return range(last - count + 1, last + 1)
+
+
+_SQLITE_SEQUENCE = text("SELECT seq FROM sqlite_sequence WHERE name = :table")
 
 
 def in_parts(keys: Collection[Key]) -> Iterator[list[Key]]:
