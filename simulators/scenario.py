@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pydantic import Field
 
@@ -81,9 +80,7 @@ class _StepEntry(Definition):
 
 
 class _ScenarioFile(Definition):
-    """The file as a whole; its steps are read one by one, so that the mistakes of all are found."""
-
-    steps: list[Any]
+    steps: list[_StepEntry]
 
 
 def read_scenario(path: Path) -> Scenario:
@@ -95,24 +92,27 @@ def read_scenario(path: Path) -> Scenario:
     file = read_yaml(path)
     mistakes: list[Mistake] = []
     document = validate(_ScenarioFile, file, file.data, mistakes)
+    mistakes += _undecided(file)
     entries = document.steps if document is not None else []
-    steps = sorted(_steps(file, entries, mistakes), key=lambda step: step.at_s)
-    mistakes += (Mistake(file.name, step.line, message) for step, message in _out_of_order(steps))
+    steps = sorted(_steps(file, entries), key=lambda step: step.at_s)
+    if not mistakes:
+        mistakes += (Mistake(file.name, step.line, message) for step, message in _out_of_order(steps))
     if mistakes:
         raise ConfigurationError(mistakes)
     return Scenario(steps=tuple(steps), file=file.name)
 
 
-def _steps(file: YamlFile, entries: Iterable[Any], mistakes: list[Mistake]) -> Iterator[Step]:
-    for number, raw in enumerate(entries):
-        place = ("steps", number)
-        entry = validate(_StepEntry, file, raw, mistakes, place)
-        if entry is None:
-            continue
-        if (entry.inject is None) == (entry.clear is None):
-            mistakes.append(file.mistake(place, "a step has either 'inject' or 'clear', with the name of a fault"))
-        else:
-            yield Step(**entry.model_dump(), line=file.line(place))
+def _steps(file: YamlFile, entries: Iterable[_StepEntry]) -> Iterator[Step]:
+    for number, entry in enumerate(entries):
+        yield Step(**entry.model_dump(), line=file.line(("steps", number)))
+
+
+def _undecided(file: YamlFile) -> Iterator[Mistake]:
+    """Find steps that say both or neither; in the raw data, so that they are found beside all other mistakes."""
+    entries = file.data.get("steps") if isinstance(file.data, dict) else None
+    for number, entry in enumerate(entries if isinstance(entries, list) else []):
+        if isinstance(entry, dict) and ("inject" in entry) == ("clear" in entry):
+            yield file.mistake(("steps", number), "a step has either 'inject' or 'clear', with the name of a fault")
 
 
 def _out_of_order(steps: Iterable[Step]) -> Iterator[tuple[Step, str]]:
