@@ -90,10 +90,10 @@ def _linear(point: Point, mapping: Mapping[str, Any]) -> tuple[float, float]:
     if point.definition.kind not in _NUMERIC:
         unfit = sorted({"scale", "offset", "unit"} & set(mapping))
         if unfit:
-            raise _mistake(point, f"{unfit[0]!r} means nothing for a {point.definition.kind} point; remove it")
+            raise _mistake(point, f"{unfit[0]!r} means nothing for a point of kind {point.definition.kind}; remove it")
         return 1.0, 0.0
     if "states" in mapping:
-        raise _mistake(point, f"'states' means nothing for a {point.definition.kind} point; remove it")
+        raise _mistake(point, f"'states' means nothing for a point of kind {point.definition.kind}; remove it")
     scale, offset = _factor(point, mapping, "scale", 1.0), _factor(point, mapping, "offset", 0.0)
     if scale == 0.0:
         raise _mistake(point, "a 'scale' of 0 would make every value the same; write the factor of one step")
@@ -124,6 +124,8 @@ def _codes(point: Point, mapping: Mapping[str, Any]) -> dict[str | float | None,
         own[_wire_state(name)] = own[float(code)] = float(code)
     if "states" not in mapping:
         return own
+    if not isinstance(mapping["states"], Mapping):
+        raise _mistake(point, "'states' wants entries below it (name: value), what the wire says to the class's state")
     return {_wire_state(wire): _named(point, own, state) for wire, state in mapping["states"].items()}
 
 

@@ -62,7 +62,7 @@ class RegisterMapping(_Settings):
         bits = {RegisterType.UINT16: 16, RegisterType.UINT32: 32}.get(self.type, 0)
         if self.bit is not None and self.bit >= bits:
             raise ValueError(
-                f"bit {self.bit} does not exist in {self.type}; take one below 16 of a uint16, 32 of a uint32"
+                f"{self.type} has no bit {self.bit}; take one below 16 of a uint16 or below 32 of a uint32"
             )
         if self.register_ + codec.width(self.type) > 1 << 16:
             raise ValueError(f"a {self.type} at {self.register_} reaches beyond the last register, 65535")
@@ -153,4 +153,5 @@ def _validated(model: type[_Model], data: Mapping[str, Any], owner: str) -> _Mod
 def _mistakes(error: ValidationError, owner: str) -> Iterator[Mistake]:
     for detail in error.errors():
         where = ".".join(map(str, detail["loc"]))
-        yield Mistake(owner, 0, f"{where}: {detail['msg']}" if where else detail["msg"])
+        message = detail["msg"].removeprefix("Value error, ")
+        yield Mistake(owner, 0, f"{where}: {message}" if where else message)

@@ -26,6 +26,9 @@ ILLEGAL_VALUE: Final = 3
 RETRY_REFUSED_S: Final = 300.0
 """Wall seconds after which a point that the device refused is asked for again."""
 
+MAX_LESSONS: Final = 8
+"""Times that a plan is improved within one reading; a device that keeps changing its mind must not hold up its line."""
+
 Answer = npt.NDArray[np.float64] | Quality
 """A block's raw values, or why there are none."""
 
@@ -97,12 +100,14 @@ class Unit:
         if self._refused and now_s >= self._refused_until_s:
             self._refused.clear()
             self._layout = self._planned()
+        before = set(self._refused)
         answers, lessons = await self._read(line)
-        newly_refused: set[int] = set()
-        if lessons:
-            newly_refused = await self._learn(line, lessons, now_s)
-            answers, _ = await self._read(line)
-        return self._batch(answers, newly_refused, clock.now_ns())
+        rounds = 0
+        while lessons and rounds < MAX_LESSONS:
+            rounds += 1
+            await self._learn(line, lessons, now_s)
+            answers, lessons = await self._read(line)
+        return self._batch(answers, self._refused - before, clock.now_ns())
 
     def lose(self, now_ns: int) -> SampleBatch:
         """Return one sample per point that says the device is lost, with the value last known."""
@@ -112,7 +117,9 @@ class Unit:
 
     def _planned(self) -> Layout:
         spans = [each.span for each in self._points if each.span.column not in self._refused]
-        blocks = plan(spans, max_gap=self._max_gap, max_registers=self._max_registers, holes=self._holes)
+        refused = [self._points[column].span for column in self._refused]
+        holes = self._holes | {Hole(function=span.function, start=span.start, end=span.end) for span in refused}
+        blocks = plan(spans, max_gap=self._max_gap, max_registers=self._max_registers, holes=holes)
         return Layout(self._points, blocks)
 
     async def _read(self, line: Line) -> tuple[list[Answer], list[tuple[Block, int]]]:
@@ -131,9 +138,8 @@ class Unit:
                 answers.append(codec.decode(answer))
         return answers, lessons
 
-    async def _learn(self, line: Line, lessons: Sequence[tuple[Block, int]], now_s: float) -> set[int]:
-        """Find out what a device refuses, and plan anew; return the columns of points it does not have."""
-        before = set(self._refused)
+    async def _learn(self, line: Line, lessons: Sequence[tuple[Block, int]], now_s: float) -> None:
+        """Find out what a device refuses, and plan anew."""
         for block, exception in lessons:
             if exception == ILLEGAL_VALUE and bisect(block):
                 self._max_registers = max(1, min(self._max_registers, block.count // 2))
@@ -142,7 +148,6 @@ class Unit:
         self._layout = self._planned()
         if self._refused:
             self._refused_until_s = now_s + RETRY_REFUSED_S
-        return self._refused - before
 
     async def _search(self, line: Line, block: Block) -> None:
         """Halve a refused block until the registers to keep out of are found."""

@@ -1,0 +1,92 @@
+"""The meeting place of drivers and engine."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from facility.quality import Quality
+from facility.samples import Sample, SampleBatch
+from gateway.events import Delivery, DeviceEvent
+from gateway.inbox import Inbox
+
+
+def telemetry(*points: int) -> Delivery:
+    rows = [Sample(point, 0, 0, 1.0, Quality.GOOD) for point in points]
+    return Delivery(connection_id="line", batch=SampleBatch.of(rows))
+
+
+def badge_event() -> Delivery:
+    event = DeviceEvent(point=9, source_time_ns=0, gateway_time_ns=0, code=1, event_id="e1")
+    return Delivery(connection_id="doors", batch=SampleBatch.of([]), events=(event,))
+
+
+def acknowledged() -> Delivery:
+    return Delivery(connection_id="lifts", batch=telemetry(8).batch, acknowledge=lambda: None)
+
+
+def points_in(deliveries: list[Delivery]) -> list[int]:
+    return [point for delivery in deliveries for point in delivery.batch.point.tolist()]
+
+
+def test_all_that_waits_is_taken_at_once_events_and_acknowledged_lanes_first() -> None:
+    inbox = Inbox()
+    first, event, kept = telemetry(1), badge_event(), acknowledged()
+    for delivery in (first, event, kept):
+        inbox.put(delivery)
+    assert inbox.take_all(0) == [event, kept, first]
+    assert inbox.take_all(0) == []
+
+
+def test_when_the_engine_falls_behind_the_oldest_telemetry_goes_first_and_is_counted() -> None:
+    inbox = Inbox(capacity=4)
+    for delivery in (telemetry(1, 2), badge_event(), telemetry(3, 4), acknowledged(), telemetry(5)):
+        inbox.put(delivery)
+    taken = inbox.take_all(0)
+    assert inbox.dropped == 2
+    assert points_in(taken) == [8, 3, 4, 5]
+    assert sum(len(delivery.events) for delivery in taken) == 1
+
+
+def test_a_waiting_engine_is_woken_by_a_delivery_and_by_a_call() -> None:
+    inbox = Inbox()
+    with ThreadPoolExecutor(1) as engine:
+        waiting = engine.submit(inbox.take_all, 20.0)
+        inbox.put(telemetry(1))
+        assert points_in(waiting.result(10)) == [1]
+        waiting = engine.submit(inbox.take_all, 20.0)
+        inbox.wake()
+        assert waiting.result(10) == []
+
+
+def test_deliveries_of_many_threads_all_arrive_in_each_ones_order() -> None:
+    inbox = Inbox()
+    start = threading.Barrier(4)
+
+    def deliver(thread: int) -> None:
+        start.wait(10)
+        for number in range(500):
+            inbox.put(telemetry(thread * 1000 + number))
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(deliver, range(4)))
+    taken = points_in(inbox.take_all(0))
+    for thread in range(4):
+        own = [point for point in taken if point // 1000 == thread]
+        assert own == [thread * 1000 + number for number in range(500)]
+
+
+@given(st.integers(1, 20), st.lists(st.lists(st.integers(0, 99), min_size=1, max_size=6), max_size=30))
+def test_nothing_is_lost_uncounted_and_the_newest_always_stays(capacity: int, sizes: list[list[int]]) -> None:
+    inbox = Inbox(capacity)
+    for points in sizes:
+        inbox.put(telemetry(*points))
+    taken = points_in(inbox.take_all(0))
+    everything = [point for points in sizes for point in points]
+    assert len(taken) + inbox.dropped == len(everything)
+    assert taken == everything[inbox.dropped :]
+    assert not sizes or taken[-len(sizes[-1]) :] == sizes[-1]
+    assert len(taken) <= max(capacity, len(sizes[-1]) if sizes else 0)
