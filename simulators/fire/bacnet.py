@@ -13,18 +13,18 @@ from collections.abc import Iterable
 from typing import Any
 
 import structlog
-from bacpypes3.apdu import ErrorRejectAbortNack  # type: ignore[import-untyped]  # bacpypes3 ships no types
-from bacpypes3.app import Application  # type: ignore[import-untyped]
-from bacpypes3.basetypes import StatusFlags  # type: ignore[import-untyped]
-from bacpypes3.errors import ExecutionError  # type: ignore[import-untyped]
-from bacpypes3.local.analog import AnalogInputObject  # type: ignore[import-untyped]
-from bacpypes3.local.binary import BinaryInputObject  # type: ignore[import-untyped]
-from bacpypes3.local.cov import COVDetection, COVIncrementCriteria  # type: ignore[import-untyped]
-from bacpypes3.local.device import DeviceObject  # type: ignore[import-untyped]
-from bacpypes3.local.multistate import MultiStateInputObject  # type: ignore[import-untyped]
-from bacpypes3.local.networkport import NetworkPortObject  # type: ignore[import-untyped]
-from bacpypes3.local.object import Object  # type: ignore[import-untyped]
-from bacpypes3.object import LifeSafetyPointObject, LifeSafetyZoneObject  # type: ignore[import-untyped]
+from bacpypes3.apdu import ErrorRejectAbortNack
+from bacpypes3.app import Application
+from bacpypes3.basetypes import StatusFlags
+from bacpypes3.errors import ExecutionError
+from bacpypes3.local.analog import AnalogInputObject
+from bacpypes3.local.binary import BinaryInputObject
+from bacpypes3.local.cov import COVDetection, COVIncrementCriteria
+from bacpypes3.local.device import DeviceObject
+from bacpypes3.local.multistate import MultiStateInputObject
+from bacpypes3.local.networkport import NetworkPortObject
+from bacpypes3.local.object import Object
+from bacpypes3.object import LifeSafetyPointObject, LifeSafetyZoneObject
 
 from facility.model import Connection
 from simulators.listening import claim

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from enum import IntEnum
 from typing import ClassVar
 
 from facility.clock import NS_PER_S
-from simulators.device import device_generator
+from simulators.device import check_fault, device_generator
 from simulators.fire.building import Building, Place
 from simulators.fire.smoke import SPRINKLER_C, WORST_FIRST, LifeSafety, classify, obscuration_of_rise
 from simulators.lag import approach
@@ -47,7 +48,7 @@ class FirePump(IntEnum):
     FAULT = 3
 
 
-class _Faulty:
+class _Faulty(ABC):
     """Keeps the set of faults that last."""
 
     faults: ClassVar[frozenset[str]]
@@ -56,10 +57,13 @@ class _Faulty:
         self.asset_id = asset_id
         self.active: set[str] = set()
 
+    @abstractmethod
+    def step(self, now_ns: int, dt_s: float) -> None:
+        """Advance by ``dt_s`` facility seconds to the facility time ``now_ns``."""
+
     def inject(self, fault: str, now_ns: int) -> None:  # noqa: ARG002  # part of the protocol
         """Start a fault of ``faults``; starting it again changes nothing."""
-        if fault not in self.faults:
-            raise ValueError(f"{self.asset_id} cannot suffer {fault!r}; it can suffer {', '.join(sorted(self.faults))}")
+        check_fault(self, fault)
         self.active.add(fault)
 
     def clear(self, fault: str, now_ns: int) -> None:  # noqa: ARG002  # part of the protocol
@@ -124,7 +128,7 @@ class Detector(_Faulty):
         self.obscuration = max(self._dust + self._dirt + self._smoke + FLICKER_PERCENT_M * self._flicker, 0.0)
         self.heat_c = self._jet_c + FLICKER_C * self._flicker
         self.live_state = classify(self.obscuration, self.heat_c)
-        self._report(now_ns)
+        self._report(now_ns, in_smoke=rise_k > 0)
 
     @property
     def sprinkling(self) -> bool:
@@ -146,8 +150,9 @@ class Detector(_Faulty):
         if fire is not None and fire.sprinkled_ns is None and self.bulb_c >= SPRINKLER_C:
             fire.sprinkled_ns = now_ns
 
-    def _report(self, now_ns: int) -> None:
-        latched = self.state is LifeSafety.ALARM and (bool(self._building.fires) or "false_alarm" in self.active)
+    def _report(self, now_ns: int, *, in_smoke: bool) -> None:
+        # A panel refuses to reset a detector while what made it alarm goes on, however thin the smoke has become.
+        latched = self.state is LifeSafety.ALARM and (in_smoke or "false_alarm" in self.active)
         state = LifeSafety.ALARM if latched else self.live_state
         if state is LifeSafety.ALARM and self.state is not LifeSafety.ALARM:
             self.alarm_ns = now_ns

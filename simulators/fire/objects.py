@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bacpypes3.basetypes import DeviceObjectReference  # type: ignore[import-untyped]  # bacpypes3 ships no types
+from bacpypes3.basetypes import DeviceObjectReference
 
 from facility.clock import NS_PER_MS, NS_PER_S
 from simulators.fire.bacnet import AnalogInput, BinaryInput, LifeSafetyPoint, LifeSafetyZone, MultiStateInput

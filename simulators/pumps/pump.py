@@ -8,7 +8,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from simulators.device import device_generator
+from simulators.device import check_fault, device_generator
 from simulators.lag import approach
 from simulators.pumps.hydraulics import OperatingPoint, PumpCurve, SystemCurve, operate
 from simulators.pumps.motor import AT_REST, Electrics, Motor, electrics
@@ -189,8 +189,7 @@ class Pump:
 
     def inject(self, fault: str, now_ns: int) -> None:  # noqa: ARG002  # part of the protocol; nothing starts late
         """Start a fault of ``faults``; starting it again changes nothing."""
-        if fault not in self.faults:
-            raise ValueError(f"{self.asset_id} cannot suffer {fault!r}; it can suffer {', '.join(sorted(self.faults))}")
+        check_fault(self, fault)
         self._active.add(fault)
 
     def clear(self, fault: str, now_ns: int) -> None:  # noqa: ARG002  # part of the protocol
