@@ -1,0 +1,46 @@
+"""Settings of a process, from the environment: ``WATCHKEEPER_PORT=9000`` sets ``port``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Everything that a Watchkeeper process can be told from outside."""
+
+    model_config = SettingsConfigDict(env_prefix="WATCHKEEPER_", frozen=True)
+
+    site_file: Path | None = None
+    """The site to import at the start; ``None``: the database holds it already."""
+    data_dir: Path = Path("watchkeeper-data")
+    """Folder of the database and the history; made when it is missing."""
+    database_url: str = Field(default="", repr=False)
+    """SQLAlchemy URL; empty: SQLite in ``data_dir``."""
+    host: str = "127.0.0.1"
+    """Where the console listens."""
+    port: int = Field(default=8080, ge=0, le=65_535)
+    """TCP port of the console; 0: any free one."""
+    session_hours: float = Field(default=12.0, gt=0.0)
+    """How long a log-in lasts."""
+    influx_url: str | None = None
+    """InfluxDB for the history; ``None``: DuckDB in ``data_dir``."""
+    influx_token: str = Field(default="", repr=False)
+    influx_org: str = "watchkeeper"
+    influx_bucket: str = "watchkeeper"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_absent(cls, values: dict[str, object]) -> dict[str, object]:
+        """Let ``WATCHKEEPER_INFLUX_URL=`` mean the default, as docker compose writes what is not set."""
+        return {name: value for name, value in values.items() if value != ""}
+
+    @model_validator(mode="after")
+    def _database_in_data_dir(self) -> Self:
+        if not self.database_url:
+            # Frozen for everyone else; here the value is still being made.
+            object.__setattr__(self, "database_url", f"sqlite:///{self.data_dir / 'watchkeeper.db'}")
+        return self

@@ -1,0 +1,1 @@
+"""Alembic's environment; :mod:`facility.storage.migrate` runs it."""
