@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bacpypes3.apdu import (  # type: ignore[import-untyped]  # bacpypes3 ships no types
+from bacpypes3.apdu import (
+    AbortPDU,
+    AbortReason,
     ReadPropertyMultipleRequest,
     SubscribeCOVRequest,
 )
-from bacpypes3.app import Application  # type: ignore[import-untyped]
-from bacpypes3.errors import ExecutionError, UnrecognizedService  # type: ignore[import-untyped]
-from bacpypes3.local.analog import AnalogInputObject  # type: ignore[import-untyped]
-from bacpypes3.local.binary import BinaryInputObject  # type: ignore[import-untyped]
-from bacpypes3.local.cov import GenericCriteria  # type: ignore[import-untyped]
-from bacpypes3.local.device import DeviceObject  # type: ignore[import-untyped]
-from bacpypes3.local.networkport import NetworkPortObject  # type: ignore[import-untyped]
-from bacpypes3.local.object import Object  # type: ignore[import-untyped]
-from bacpypes3.object import LifeSafetyPointObject  # type: ignore[import-untyped]
+from bacpypes3.app import Application
+from bacpypes3.errors import ExecutionError, UnrecognizedService
+from bacpypes3.local.analog import AnalogInputObject
+from bacpypes3.local.binary import BinaryInputObject
+from bacpypes3.local.cov import GenericCriteria
+from bacpypes3.local.device import DeviceObject
+from bacpypes3.local.networkport import NetworkPortObject
+from bacpypes3.local.object import Object
+from bacpypes3.object import LifeSafetyPointObject
 
 
 class LifeSafetyPoint(Object, LifeSafetyPointObject):  # type: ignore[misc]  # bacpypes3 ships no types
@@ -27,6 +29,8 @@ class LifeSafetyPoint(Object, LifeSafetyPointObject):  # type: ignore[misc]  # b
 class DeviceApplication(Application):  # type: ignore[misc]  # bacpypes3 ships no types
     takes_cov = True
     has_multiple = True
+    most_at_once = 1000
+    """Objects of one ReadPropertyMultiple whose answer still fits."""
 
     async def do_SubscribeCOVRequest(self, apdu: SubscribeCOVRequest) -> None:  # noqa: N802  # bacpypes3 finds it by name
         if not self.takes_cov:
@@ -36,6 +40,10 @@ class DeviceApplication(Application):  # type: ignore[misc]  # bacpypes3 ships n
     async def do_ReadPropertyMultipleRequest(self, apdu: ReadPropertyMultipleRequest) -> None:  # noqa: N802  # see above
         if not self.has_multiple:
             raise UnrecognizedService("no such service")
+        if len(apdu.listOfReadAccessSpecs) > self.most_at_once:
+            # By hand: the abort that bacpypes3 makes of an exception lacks the mark that a server sent it.
+            await self.response(AbortPDU(srv=True, reason=AbortReason.segmentationNotSupported, context=apdu))
+            return
         await super().do_ReadPropertyMultipleRequest(apdu)
 
 
@@ -47,15 +55,13 @@ class FieldDevice:
         port: int,
         *,
         analogs: int = 1,
-        apdu: int = 1476,
-        segmentation: str = "segmentedBoth",
+        most_at_once: int = 1000,
         takes_cov: bool = True,
         has_multiple: bool = True,
     ) -> None:
         self.port = port
         self._analogs = analogs
-        self._apdu = apdu
-        self._segmentation = segmentation
+        self._most_at_once = most_at_once
         self._takes_cov = takes_cov
         self._has_multiple = has_multiple
         self._app: Any = None
@@ -66,6 +72,7 @@ class FieldDevice:
         self._app = DeviceApplication.from_object_list([*self._infrastructure(), *self._objects()])
         self._app.takes_cov = self._takes_cov
         self._app.has_multiple = self._has_multiple
+        self._app.most_at_once = self._most_at_once
 
     def stop(self) -> None:
         """Leave the network."""
@@ -92,8 +99,8 @@ class FieldDevice:
             objectIdentifier=("device", 2001),
             objectName="panel",
             vendorIdentifier=999,
-            maxApduLengthAccepted=self._apdu,
-            segmentationSupported=self._segmentation,
+            maxApduLengthAccepted=1476,
+            segmentationSupported="segmentedBoth",
         )
         port = NetworkPortObject(
             f"127.0.0.1:{self.port}",

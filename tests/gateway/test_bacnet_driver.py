@@ -174,7 +174,7 @@ async def test_objects_that_take_no_subscription_are_polled() -> None:
 
 
 async def test_a_small_panel_is_asked_in_batches_that_it_can_answer() -> None:
-    panel = FieldDevice(free_port(socket.SOCK_DGRAM), analogs=60, apdu=206, segmentation="noSegmentation")
+    panel = FieldDevice(free_port(socket.SOCK_DGRAM), analogs=60, most_at_once=7)
     collector = Collector()
     points = {f"v{n}": (analog(), {"object": f"analog-input,{n}"}) for n in range(1, 61)}
     config = config_of(panel.port, collector, device("small", 100, points, FAST))

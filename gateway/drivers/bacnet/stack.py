@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bacpypes3.apdu import (  # type: ignore[import-untyped]  # bacpypes3 ships no types
+from bacpypes3.apdu import (
     APDU,
     AbortPDU,
     AbortReason,
@@ -27,8 +27,8 @@ from bacpypes3.apdu import (  # type: ignore[import-untyped]  # bacpypes3 ships 
     SubscribeCOVRequest,
     UnconfirmedCOVNotificationRequest,
 )
-from bacpypes3.app import Application  # type: ignore[import-untyped]
-from bacpypes3.basetypes import (  # type: ignore[import-untyped]
+from bacpypes3.app import Application
+from bacpypes3.basetypes import (
     PropertyIdentifier,
     PropertyReference,
     ReadAccessResult,
@@ -36,14 +36,14 @@ from bacpypes3.basetypes import (  # type: ignore[import-untyped]
     Reliability,
     StatusFlags,
 )
-from bacpypes3.constructeddata import Any as BacnetAny  # type: ignore[import-untyped]
+from bacpypes3.constructeddata import Any as BacnetAny
 from bacpypes3.constructeddata import SequenceOf
-from bacpypes3.errors import RejectException  # type: ignore[import-untyped]
-from bacpypes3.local.device import DeviceObject  # type: ignore[import-untyped]
-from bacpypes3.local.networkport import NetworkPortObject  # type: ignore[import-untyped]
-from bacpypes3.pdu import Address  # type: ignore[import-untyped]
-from bacpypes3.primitivedata import Enumerated, ObjectIdentifier  # type: ignore[import-untyped]
-from bacpypes3.vendor import get_vendor_info  # type: ignore[import-untyped]
+from bacpypes3.errors import RejectException
+from bacpypes3.local.device import DeviceObject
+from bacpypes3.local.networkport import NetworkPortObject
+from bacpypes3.pdu import Address
+from bacpypes3.primitivedata import Enumerated, ObjectIdentifier
+from bacpypes3.vendor import get_vendor_info
 
 MAX_IN_FLIGHT: Final = 4
 """Requests to one device at once; bacpypes3 freezes the event loop at the 257th, and small devices much earlier."""
