@@ -8,96 +8,64 @@ from typing import cast
 import numpy as np
 
 from facility.samples import SampleBatch
-from rules import kernel
-
-POINT = np.dtype(
-    [
-        ("lo", np.float64),
-        ("hi", np.float64),
-        ("due", np.int64),
-        ("newest", np.int64),
-        ("arrived", np.int64),
-        ("held", np.float64),
-        ("wake", np.int64),
-        ("spare", np.int64),
-    ]
-)
-"""All that a quiet sample touches, as one record of 64 bytes: one cache line instead of six."""
+from rules import kernel, layout
 
 
-def allocate(*, keys: int, points: int, rows: int, ranges: int, records: int) -> kernel.Columns:
+def allocate(*, keys: int, points: int, rows: int, ranges: int, records: int) -> layout.Columns:
     """Return columns in which nothing was seen, nothing is active and no band is drawn yet."""
-    return kernel.Columns(_points(keys, points), _rows(rows, ranges), _output(rows, records))
+    return layout.Columns(_points(keys, points), _rows(rows, ranges), _output(rows, records))
 
 
-def views_of(columns: kernel.Columns) -> kernel.Columns:
+def views_of(columns: layout.Columns) -> layout.Columns:
     """Return memoryviews of the same memory, which plain Python reads several times faster than arrays."""
-    return kernel.Columns(
-        kernel.Points(*_views(columns.points)),
-        kernel.Rows(*_views(columns.rows)),
-        kernel.Output(*_views(columns.out)),
+    return layout.Columns(
+        layout.Points(*_views(columns.points)),
+        layout.Rows(*_views(columns.rows)),
+        layout.Output(*_views(columns.out)),
     )
 
 
-def batch_of(batch: SampleBatch) -> kernel.Batch:
-    """Return a batch's columns for the compiled kernel."""
-    return kernel.Batch(batch.point, batch.source_time_ns, batch.gateway_time_ns, batch.value, batch.quality)
+def batch_of(batch: SampleBatch) -> layout.Batch:
+    """Return a batch's columns as the compiled kernel was compiled for: contiguous, and writable for all it matters."""
+    columns = (batch.point, batch.source_time_ns, batch.gateway_time_ns, batch.value, batch.quality)
+    return layout.Batch(*(np.require(column, requirements=["C", "W"]) for column in columns))
 
 
-def lists_of(batch: SampleBatch) -> kernel.Batch:
+def lists_of(batch: SampleBatch) -> layout.Batch:
     """Return a batch's columns as lists, which plain Python reads fastest."""
-    return kernel.Batch(*(cast("kernel.Column", column.tolist()) for column in batch_of(batch)))
+    columns = (batch.point, batch.source_time_ns, batch.gateway_time_ns, batch.value, batch.quality)
+    return layout.Batch(*(cast("layout.Column", column.tolist()) for column in columns))
 
 
-def _views(columns: Iterable[kernel.Column]) -> Iterable[kernel.Column]:
-    return (cast("kernel.Column", column.data) for column in columns)
+def _views(columns: Iterable[layout.Column]) -> Iterable[layout.Column]:
+    return (cast("layout.Column", column.data) for column in columns)
 
 
-def _aligned_records(count: int) -> kernel.Column:
-    line = POINT.itemsize
-    memory = np.zeros(count * line + line, np.uint8)
-    offset = -memory.ctypes.data % line
-    return memory[offset : offset + count * line].view(POINT)
-
-
-def _points(keys: int, count: int) -> kernel.Points:
-    records = _aligned_records(count)
-    records["lo"], records["hi"] = np.inf, -np.inf
-    records["due"], records["wake"] = kernel.NEVER, kernel.NEVER
-    records["newest"], records["arrived"] = kernel.UNSEEN, kernel.UNSEEN
-    records["held"] = np.nan
-    return kernel.Points(
+def _points(keys: int, count: int) -> layout.Points:
+    value = np.empty((3, count))
+    value[[kernel.LO, kernel.HI, kernel.HELD]] = [[np.inf], [-np.inf], [np.nan]]
+    time = np.empty((4, count), np.int64)
+    time[[kernel.DUE, kernel.WAKE]] = kernel.NEVER
+    time[[kernel.NEWEST, kernel.ARRIVED]] = kernel.UNSEEN
+    return layout.Points(
         slot=np.full(keys, -1, np.int32),
-        first_row=np.zeros(count + 1, np.int32),
-        **{name: records[name] for name in ("lo", "hi", "due", "newest", "arrived", "held", "wake")},
+        first_row=np.zeros(count + 1, np.int64),
+        value=value,
+        time=time,
         block_wake=np.full((count >> kernel.BLOCK) + 1, kernel.NEVER, np.int64),
     )
 
 
-def _rows(count: int, ranges: int) -> kernel.Rows:
-    return kernel.Rows(
-        kind=np.zeros(count, np.uint8),
-        on_delay=np.zeros(count, np.int64),
-        off_delay=np.zeros(count, np.int64),
-        since=np.zeros(count, np.int64),
-        phase=np.zeros(count, np.uint8),
-        changed=np.zeros(count, np.uint8),
-        first_range=np.zeros(count + 1, np.int32),
-        enter_lo=np.zeros(ranges),
-        enter_hi=np.zeros(ranges),
-        stay_lo=np.zeros(ranges),
-        stay_hi=np.zeros(ranges),
+def _rows(count: int, ranges: int) -> layout.Rows:
+    return layout.Rows(
+        setup=np.zeros((4, count + 1), np.int64), live=np.zeros((3, count), np.int64), edge=np.zeros((4, ranges))
     )
 
 
-def _output(rows: int, records: int) -> kernel.Output:
-    return kernel.Output(
-        row=np.zeros(records, np.int32),
-        code=np.zeros(records, np.uint8),
-        step=np.zeros(records, np.int64),
-        at=np.zeros(records, np.int64),
-        began=np.zeros(records, np.int64),
+def _output(rows: int, records: int) -> layout.Output:
+    return layout.Output(
+        line=np.zeros((5, records), np.int64),
         value=np.zeros(records),
-        changed=np.zeros(rows, np.int32),
+        changed=np.zeros(rows, np.int64),
         filled=np.zeros(2, np.int64),
     )

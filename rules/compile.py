@@ -16,6 +16,7 @@ from facility.model import Facility, Point
 from rules import fingerprint, kernel
 from rules.columns import allocate
 from rules.events import Reason
+from rules.layout import Columns
 
 _SIDES = tuple(LimitSide)
 _RECORDS = 8192
@@ -77,7 +78,7 @@ class Row:
 class Program:
     """A facility's rules, ready to run."""
 
-    columns: kernel.Columns
+    columns: Columns
     rows: tuple[Row, ...]
     """What each row of the columns means."""
     slots: dict[int, int]
@@ -239,11 +240,10 @@ def _lay_out(rows: list[Row]) -> Program:
     )
     columns.points.slot[keys] = range(len(keys))
     columns.points.first_row[1:] = np.cumsum(per_point)
-    table = columns.rows
-    table.kind[:] = [row.kind for row in rows]
-    table.on_delay[:] = [row.on_delay_ns for row in rows]
-    table.off_delay[:] = [row.off_delay_ns for row in rows]
-    table.first_range[1:] = np.cumsum([len(row.ranges) for row in rows])
-    table.enter_lo[:], table.enter_hi[:] = [part.enter[0] for part in ranges], [part.enter[1] for part in ranges]
-    table.stay_lo[:], table.stay_hi[:] = [part.stay[0] for part in ranges], [part.stay[1] for part in ranges]
+    setup, edge = columns.rows.setup, columns.rows.edge
+    setup[kernel.KIND, :-1] = [row.kind for row in rows]
+    setup[kernel.ON_DELAY, :-1] = [row.on_delay_ns for row in rows]
+    setup[kernel.OFF_DELAY, :-1] = [row.off_delay_ns for row in rows]
+    setup[kernel.FIRST_RANGE, 1:] = np.cumsum([len(row.ranges) for row in rows])
+    edge.T[:] = np.array([(*part.enter, *part.stay) for part in ranges]).reshape(-1, 4)
     return Program(columns, tuple(rows), slots)

@@ -6,16 +6,14 @@ import functools
 import importlib
 from typing import Any
 
-import numpy as np
-
-from facility.quality import Quality
-from facility.samples import Sample, SampleBatch
+from facility.samples import SampleBatch
 from rules import kernel
 from rules.columns import allocate, batch_of
+from rules.layout import Kernel
 
 
 @functools.cache
-def compiled() -> kernel.Kernel | None:
+def compiled() -> Kernel | None:
     """Return the compiled kernel, or ``None`` where numba is absent or does not load.
 
     The first call of a process takes about a second; the first on a machine some seconds, which numba's cache saves
@@ -27,10 +25,10 @@ def compiled() -> kernel.Kernel | None:
     except ImportError:
         return None
     for helper in kernel.HELPERS:
-        extending.register_jitable(helper)
+        extending.register_jitable(forceinline=helper not in (kernel.take, kernel.pass_quiet))(helper)
     columns = numba.typeof(allocate(keys=1, points=2, rows=1, ranges=1, records=1))
-    batch = numba.typeof(_most_general_batch())
-    return kernel.Kernel(
+    batch = numba.typeof(batch_of(SampleBatch.of([])))
+    return Kernel(
         scan=_jit(numba, kernel.scan, numba.int64(batch, columns, numba.int64)),
         sweep=_jit(numba, kernel.sweep, numba.int64(columns, numba.int64, numba.int64)),
     )
@@ -38,14 +36,6 @@ def compiled() -> kernel.Kernel | None:
 
 def _jit(numba: Any, function: Any, signature: Any) -> Any:  # noqa: ANN401  # numba has no types
     try:
-        return numba.njit(signature, cache=True)(function)
+        return numba.njit(signature, cache=True, _nrt=False)(function)
     except RuntimeError:  # no writable folder for the cache: compile for this process alone
         return numba.njit(signature)(function)
-
-
-def _most_general_batch() -> kernel.Batch:
-    """Return strided, read-only columns: every other array can pass for one, so nothing is compiled a second time."""
-    columns = [np.repeat(column, 4)[::2] for column in batch_of(SampleBatch.of([Sample(0, 0, 0, 0.0, Quality.GOOD)]))]
-    for column in columns:
-        column.flags.writeable = False
-    return kernel.Batch(*columns)

@@ -12,6 +12,7 @@ from rules.compile import compile_facility
 from rules.compiled import compiled
 from rules.events import Evaluation
 from rules.fold import Fold
+from rules.layout import Kernel, Record
 from rules.restore import restore
 from rules.state import Phase, SavedState
 
@@ -35,7 +36,7 @@ class RuleEngine:
         *,
         saved: Iterable[SavedState] = (),
         now_ns: int,
-        fast: kernel.Kernel | None = None,
+        fast: Kernel | None = None,
     ) -> None:
         """Begin to watch.
 
@@ -74,14 +75,14 @@ class RuleEngine:
 
     def take_changed(self) -> list[SavedState]:
         """Return every row whose durable state changed since the last call, to be saved with what it caused."""
-        out, rows = self._columns.out, self._columns.rows
+        out = self._columns.out
         changed = out.changed[: out.filled[1]].tolist()
-        rows.changed[changed] = 0
+        self._columns.rows.live[kernel.MARKED, changed] = 0
         out.filled[1] = 0
         orphans, self._orphans = self._orphans, []
         return [*orphans, *map(self._state_of, changed)]
 
-    def _scanned(self, batch: SampleBatch) -> Iterator[kernel.Record]:
+    def _scanned(self, batch: SampleBatch) -> Iterator[Record]:
         scan, columns, samples = self._fast.scan, self._columns, batch_of(batch)
         if len(batch) <= SMALL_BATCH or scan is kernel.plain.scan:
             scan, columns, samples = kernel.plain.scan, self._views, lists_of(batch)
@@ -90,7 +91,7 @@ class RuleEngine:
             done = scan(samples, columns, done)
             yield from self._drain()
 
-    def _swept(self, now_ns: int) -> Iterator[kernel.Record]:
+    def _swept(self, now_ns: int) -> Iterator[Record]:
         sweep, columns = self._fast.sweep, self._columns
         if sweep is kernel.plain.sweep:
             columns = self._views
@@ -99,30 +100,30 @@ class RuleEngine:
             done = sweep(columns, now_ns, done)
             yield from self._drain()
 
-    def _drain(self) -> Iterator[kernel.Record]:
+    def _drain(self) -> Iterator[Record]:
         out = self._columns.out
         count = int(out.filled[0])
         if count == 0:
             return
         out.filled[0] = 0
-        columns = (out.row, out.code, out.step, out.at, out.began, out.value)
-        yield from map(kernel.Record._make, zip(*(column[:count].tolist() for column in columns), strict=True))
+        lines = zip(*out.line[:, :count].tolist(), out.value[:count].tolist(), strict=True)
+        yield from map(Record._make, lines)
 
     def _state_of(self, row: int) -> SavedState:
         meaning, slot = self._rows[row], self._slot_of_row[row]
-        points, rows = self._columns.points, self._columns.rows
+        points, live = self._columns.points, self._columns.rows.live
         return SavedState(
             owner=meaning.owner.key,
             row=meaning.ordinal,
             fingerprint=meaning.owner.fingerprint,
-            phase=Phase(int(rows.phase[row])),
-            since_ns=int(rows.since[row]),
+            phase=Phase(int(live[kernel.PHASE, row])),
+            since_ns=int(live[kernel.SINCE, row]),
             began_ns=self._fold.began_ns(row),
-            seen_ns=int(points.newest[slot]),
-            value=float(points.held[slot]),
+            seen_ns=int(points.time[kernel.NEWEST, slot]),
+            value=float(points.value[kernel.HELD, slot]),
             priority=int(self._fold.priority(row)),
         )
 
 
-def _kernel_for(row_count: int) -> kernel.Kernel:
+def _kernel_for(row_count: int) -> Kernel:
     return (compiled() if row_count >= LARGE_FACILITY else None) or kernel.plain

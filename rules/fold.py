@@ -10,6 +10,7 @@ from facility.equipment import Priority
 from rules import kernel
 from rules.compile import Row
 from rules.events import Evaluation, MeterDue, Reason, RuleTransition, TransitionKind
+from rules.layout import Record
 
 
 @dataclass(slots=True)
@@ -44,18 +45,18 @@ class Fold:
         standing = self._standing.get(self._rows[row].owner.key)
         return standing.priority if standing else self._rows[row].priority
 
-    def take(self, records: Iterable[kernel.Record]) -> Evaluation:
+    def take(self, records: Iterable[Record]) -> Evaluation:
         """Fold records into transitions; what one sample did to one rule is one transition."""
         ordered = sorted(records, key=self._order)
-        due = [self._due(record) for record in ordered if record.code == kernel.DUE]
-        changes = [record for record in ordered if record.code != kernel.DUE]
+        due = [self._due(record) for record in ordered if record.code == kernel.PASSED]
+        changes = [record for record in ordered if record.code != kernel.PASSED]
         transitions = [self._transition(list(group)) for _, group in groupby(changes, key=self._order)]
         return Evaluation(transitions=tuple(filter(None, transitions)), due=tuple(due))
 
-    def _order(self, record: kernel.Record) -> tuple[int, int, str]:
+    def _order(self, record: Record) -> tuple[int, int, str]:
         return record.at, record.step, self._rows[record.row].owner.key
 
-    def _due(self, record: kernel.Record) -> MeterDue:
+    def _due(self, record: Record) -> MeterDue:
         owner = self._rows[record.row].owner
         return MeterDue(
             asset_id=owner.asset_id,
@@ -65,7 +66,7 @@ class Fold:
             at_ns=record.at,
         )
 
-    def _transition(self, records: list[kernel.Record]) -> RuleTransition | None:
+    def _transition(self, records: list[Record]) -> RuleTransition | None:
         owner = self._rows[records[0].row].owner.key
         before = self._standing.get(owner)
         led = self._leading(before) if before else None
@@ -85,7 +86,7 @@ class Fold:
     def _leading(self, standing: Standing) -> int:
         return min(standing.began_ns, key=lambda row: self._rows[row].urgency)
 
-    def _standing_changed(self, record: kernel.Record, standing: Standing, *, is_new: bool) -> RuleTransition | None:
+    def _standing_changed(self, record: Record, standing: Standing, *, is_new: bool) -> RuleTransition | None:
         leading = self._leading(standing)
         row = self._rows[leading]
         announced, standing.priority = standing.priority, row.priority
@@ -107,7 +108,7 @@ class Fold:
             side=row.side,
         )
 
-    def _cleared(self, record: kernel.Record, led: int, began_ns: int) -> RuleTransition:
+    def _cleared(self, record: Record, led: int, began_ns: int) -> RuleTransition:
         row = self._rows[led]
         return RuleTransition(
             rule_id=_rule_id(row),

@@ -26,7 +26,7 @@ says nothing about now, moves no delay and is no sign of life.
 
 Quality. Bad and non-finite samples change nothing and do not count as data; uncertain ones decide.
 
-Guard band. For each point ``lo < value < hi`` and ``time < due`` is the region where none of its rows can change, so a
+Guard band. For each point ``LO < value < HI`` and ``time < DUE`` is the region where none of its rows can change, so a
 quiet sample costs the same however many rules the point has.
 
 All times are nanoseconds. Columns are NumPy arrays for the compiled kernel; the plain one takes memoryviews of
@@ -36,22 +36,16 @@ the same arrays, and lists.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias
-
-import numpy.typing as npt
 
 from facility.quality import BAD_FROM
-
-Column: TypeAlias = npt.NDArray[Any]
-"""An array, or in its place a memoryview or a list: the kernels do nothing but index."""
+from rules.layout import Batch, Columns, Kernel, Moment, Output, Points, Record, Rows
 
 NEVER = 2**62
 """A time that does not come; half the range of int64, so that adding a delay cannot overflow."""
 UNSEEN = -(2**62)
-"""``newest`` of a point without any sample."""
+"""``NEWEST`` of a point without any sample."""
 BLOCK = 8
-"""Points share one entry of ``block_wake`` by groups of ``2**BLOCK``."""
+"""Points share one entry of ``Points.block_wake`` by groups of ``2**BLOCK``."""
 
 _LARGEST = 2.0**52
 """Multiples beyond this are not told apart."""
@@ -59,9 +53,9 @@ _LARGEST = 2.0**52
 # Kinds of rows.
 VALUE = 0
 NO_DATA = 1
-"""``on_delay`` is the timeout."""
+"""``ON_DELAY`` is the timeout."""
 METER = 2
-"""``enter_lo`` is the interval, ``since`` the newest multiple that was passed."""
+"""``ENTER_LO`` is the interval, ``SINCE`` the newest multiple that was passed."""
 
 # Phases of rows.
 NORMAL = 0
@@ -79,123 +73,68 @@ RAISED = 0
 CLEARED = 1
 CONFIRMED = 2
 """An active row of an edited rule is true under the new rule as well."""
-DUE = 3
+PASSED = 3
+"""A meter passed another multiple of its interval."""
 
+# Columns of ``Points.value``.
+LO = 0
+HI = 1
+HELD = 2
+"""The newest usable sample's value."""
 
-class Batch(NamedTuple):
-    """The columns of a :class:`facility.samples.SampleBatch`."""
+# Columns of ``Points.time``.
+DUE = 0
+"""Source time from which some row may change by itself."""
+NEWEST = 1
+"""Source time of the newest usable sample."""
+ARRIVED = 2
+"""Gateway time of the same sample."""
+WAKE = 3
+"""``DUE`` on the gateway's clock, for sweeps."""
 
-    point: Column
-    source_ns: Column
-    gateway_ns: Column
-    value: Column
-    quality: Column
+# Columns of ``Rows.setup``.
+KIND = 0
+ON_DELAY = 1
+OFF_DELAY = 2
+FIRST_RANGE = 3
 
+# Columns of ``Rows.live``.
+SINCE = 0
+"""When the phase began, by the source's clock; by the gateway's for ``NO_DATA``; a meter's newest multiple."""
+PHASE = 1
+MARKED = 2
+"""1 while the row stands in ``Output.changed``."""
 
-class Points(NamedTuple):
-    """One entry per point that any row watches, ordered as the rows are."""
+# Columns of ``Rows.edge``.
+ENTER_LO = 0
+ENTER_HI = 1
+STAY_LO = 2
+STAY_HI = 3
 
-    slot: Column
-    """Point key to position in the other columns; -1 for points without rules."""
-    first_row: Column
-    """Position to its first row; one entry more than points."""
-    lo: Column
-    hi: Column
-    due: Column
-    """Source time from which some row may change by itself."""
-    newest: Column
-    """Source time of the newest usable sample."""
-    arrived: Column
-    """Gateway time of the same sample."""
-    held: Column
-    """Value of the same sample."""
-    wake: Column
-    """``due`` on the gateway's clock, for sweeps."""
-    block_wake: Column
-    """Lower bound of ``wake`` over a block of points."""
-
-
-class Rows(NamedTuple):
-    """One entry per row, ordered by point; ranges lie in columns of their own."""
-
-    kind: Column
-    on_delay: Column
-    off_delay: Column
-    since: Column
-    """When the phase began, by the source's clock; by the gateway's for ``NO_DATA``; a meter's newest multiple."""
-    phase: Column
-    changed: Column
-    """1 while the row stands in ``Output.changed``."""
-    first_range: Column
-    """Row to its first range; one entry more than rows."""
-    enter_lo: Column
-    enter_hi: Column
-    stay_lo: Column
-    stay_hi: Column
-
-
-class Output(NamedTuple):
-    """What a call changed."""
-
-    row: Column
-    code: Column
-    step: Column
-    at: Column
-    began: Column
-    value: Column
-    changed: Column
-    """Rows whose durable state changed since somebody last emptied the list, each once."""
-    filled: Column
-    """How many records there are, and how many entries of ``changed``."""
-
-
-class Columns(NamedTuple):
-    """Everything that lives from call to call."""
-
-    points: Points
-    rows: Rows
-    out: Output
-
-
-class Record(NamedTuple):
-    """One line of the output."""
-
-    row: int
-    code: int
-    step: int
-    """Grows with every sample, and from the delays before a sample to the sample itself."""
-    at: int
-    began: int
-    """When the condition began (or ceased) before any delay; the multiple for ``DUE``."""
-    value: float
-
-
-class Moment(NamedTuple):
-    """What a point has come to."""
-
-    t: int
-    """By its source's clock."""
-    arrived: int
-    """By the gateway's."""
-    value: float
-    step: int
-
-
-Scan: TypeAlias = Callable[[Batch, Columns, int], int]
-Sweep: TypeAlias = Callable[[Columns, int, int], int]
-
-
-class Kernel(NamedTuple):
-    """One way to run the two entry points."""
-
-    scan: Scan
-    sweep: Sweep
+# Columns of ``Output.line``.
+ROW = 0
+CODE = 1
+STEP = 2
+AT = 3
+BEGAN = 4
 
 
 def scan(batch: Batch, columns: Columns, start: int) -> int:
     """Take samples from ``start`` on; return where it stopped: the batch's length, or earlier for want of room."""
+    i = pass_quiet(batch, columns.points, start)
+    while i < len(batch.point):
+        p = columns.points.slot[batch.point[i]]
+        if not has_room(columns, p):
+            return i
+        take(columns, p, Moment(batch.source_ns[i], batch.gateway_ns[i], batch.value[i], 2 * i))
+        i = pass_quiet(batch, columns.points, i + 1)
+    return i
+
+
+def pass_quiet(batch: Batch, points: Points, start: int) -> int:
+    """Take samples from ``start`` on as long as they change no row; return the position of one that may."""
     key, source, gateway, value, quality = batch
-    slot, _, lo, hi, due, newest, arrived, held, _, _ = columns.points
+    slot, _, band_of, time, _ = points
     keys = len(slot)
     for i in range(start, len(key)):
         point = key[i]
@@ -206,34 +145,30 @@ def scan(batch: Batch, columns: Columns, start: int) -> int:
             continue
         v = value[i]
         t = source[i]
-        if lo[p] < v < hi[p] and newest[p] <= t < due[p]:
-            newest[p] = t
-            arrived[p] = gateway[i]
-            held[p] = v
-            continue
-        if t < newest[p] or v - v != 0.0:
-            continue
-        if not has_room(columns, p):
+        if band_of[LO, p] < v < band_of[HI, p] and time[NEWEST, p] <= t < time[DUE, p]:
+            time[NEWEST, p] = t
+            time[ARRIVED, p] = gateway[i]
+            band_of[HELD, p] = v
+        elif t >= time[NEWEST, p] and v - v == 0.0:
             return i
-        take(columns, p, Moment(t, gateway[i], v, 2 * i))
     return len(key)
 
 
 def sweep(columns: Columns, now: int, start: int) -> int:
     """Finish what became due by the gateway's time ``now``; return the block where it stopped for want of room."""
-    wake = columns.points.wake
+    time = columns.points.time
     block_wake = columns.points.block_wake
     for block in range(start, len(block_wake)):
         if block_wake[block] > now:
             continue
         earliest = NEVER
-        for p in range(block << BLOCK, min((block + 1) << BLOCK, len(wake))):
-            if wake[p] <= now:
+        for p in range(block << BLOCK, min((block + 1) << BLOCK, time.shape[1])):
+            if time[WAKE, p] <= now:
                 if not has_room(columns, p):
                     return block
-                advance(columns, p, Moment(now - lag(columns.points, p), now, columns.points.held[p], 0))
+                advance(columns, p, Moment(now - lag(columns.points, p), now, columns.points.value[HELD, p], 0))
                 rearm(columns, p)
-            earliest = min(earliest, wake[p])
+            earliest = min(earliest, time[WAKE, p])
         block_wake[block] = earliest
     return len(block_wake)
 
@@ -242,23 +177,23 @@ def has_room(columns: Columns, p: int) -> bool:
     """Tell whether the records of one point fit, at most two of each of its rows."""
     first_row = columns.points.first_row
     needed = 2 * (first_row[p + 1] - first_row[p])
-    return bool(columns.out.filled[0] + needed <= len(columns.out.row))
+    return bool(columns.out.filled[0] + needed <= len(columns.out.value))
 
 
 def lag(points: Points, p: int) -> int:
     """Return how far the point's own time is behind the gateway's."""
-    if points.newest[p] == UNSEEN:
+    if points.time[NEWEST, p] == UNSEEN:
         return 0
-    return int(points.arrived[p] - points.newest[p])
+    return int(points.time[ARRIVED, p] - points.time[NEWEST, p])
 
 
 def take(columns: Columns, p: int, now: Moment) -> None:
     """Take a sample that may change something."""
     points = columns.points
-    advance(columns, p, Moment(now.t, now.arrived, points.held[p], now.step))
-    points.newest[p] = now.t
-    points.arrived[p] = now.arrived
-    points.held[p] = now.value
+    advance(columns, p, Moment(now.t, now.arrived, points.value[HELD, p], now.step))
+    points.time[NEWEST, p] = now.t
+    points.time[ARRIVED, p] = now.arrived
+    points.value[HELD, p] = now.value
     judge(columns, p, Moment(now.t, now.arrived, now.value, now.step + 1))
     rearm(columns, p)
 
@@ -267,16 +202,16 @@ def advance(columns: Columns, p: int, now: Moment) -> None:
     """Let time pass for one point, whose value meanwhile was ``now.value``."""
     points, rows, out = columns
     for r in range(points.first_row[p], points.first_row[p + 1]):
-        phase = rows.phase[r]
-        since = rows.since[r]
-        if rows.kind[r] == NO_DATA:
+        phase = rows.live[PHASE, r]
+        since = rows.live[SINCE, r]
+        if rows.setup[KIND, r] == NO_DATA:
             grow_silent(columns, p, r, now)
-        elif phase == PENDING and since + rows.on_delay[r] <= now.t:
-            end = since + rows.on_delay[r]
+        elif phase == PENDING and since + rows.setup[ON_DELAY, r] <= now.t:
+            end = since + rows.setup[ON_DELAY, r]
             record(out, Record(r, RAISED, now.step, end, since, now.value))
             move(columns, r, ACTIVE, end)
-        elif phase == LEAVING and since + rows.off_delay[r] <= now.t:
-            end = since + rows.off_delay[r]
+        elif phase == LEAVING and since + rows.setup[OFF_DELAY, r] <= now.t:
+            end = since + rows.setup[OFF_DELAY, r]
             record(out, Record(r, CLEARED, now.step, end, since, now.value))
             move(columns, r, NORMAL, end)
 
@@ -284,13 +219,13 @@ def advance(columns: Columns, p: int, now: Moment) -> None:
 def grow_silent(columns: Columns, p: int, r: int, now: Moment) -> None:
     """Let silence grow: pending from half the timeout on (so that a restart knows), active at the whole."""
     points, rows, out = columns
-    timeout = rows.on_delay[r]
-    if rows.phase[r] == NORMAL:
-        heard = max(points.arrived[p], rows.since[r])  # nobody listened before the row's own beginning
+    timeout = rows.setup[ON_DELAY, r]
+    if rows.live[PHASE, r] == NORMAL:
+        heard = max(points.time[ARRIVED, p], rows.live[SINCE, r])  # nobody listened before the row's own beginning
         if now.arrived >= heard + timeout // 2:
             move(columns, r, PENDING, heard)
-    if rows.phase[r] == PENDING and now.arrived >= rows.since[r] + timeout:
-        heard = rows.since[r]
+    if rows.live[PHASE, r] == PENDING and now.arrived >= rows.live[SINCE, r] + timeout:
+        heard = rows.live[SINCE, r]
         record(out, Record(r, RAISED, now.step, heard + timeout, heard, math.nan))
         move(columns, r, ACTIVE, heard + timeout)
 
@@ -301,27 +236,27 @@ def judge(columns: Columns, p: int, now: Moment) -> None:
     lo = -math.inf
     hi = math.inf
     for r in range(points.first_row[p], points.first_row[p + 1]):
-        if rows.kind[r] == VALUE:
+        if rows.setup[KIND, r] == VALUE:
             true = holds(rows, r, now.value)
             follow(columns, r, true, now)
             row_lo, row_hi = band(rows, r, true, now.value)
             lo = max(lo, row_lo)
             hi = min(hi, row_hi)
-        elif rows.kind[r] == NO_DATA:
+        elif rows.setup[KIND, r] == NO_DATA:
             hear(columns, r, now)
         else:
             hi = min(hi, read_meter(columns, r, now))
-    points.lo[p] = lo
-    points.hi[p] = hi
+    points.value[LO, p] = lo
+    points.value[HI, p] = hi
 
 
 def holds(rows: Rows, r: int, v: float) -> bool:
     """Tell whether a row's condition is true at ``v``, given whether it was true before."""
-    was_true = rows.phase[r] in (PENDING, ACTIVE, OVERDUE)
-    for k in range(rows.first_range[r], rows.first_range[r + 1]):
-        if was_true and rows.stay_lo[k] < v < rows.stay_hi[k]:
+    was_true = rows.live[PHASE, r] in (PENDING, ACTIVE, OVERDUE)
+    for k in range(rows.setup[FIRST_RANGE, r], rows.setup[FIRST_RANGE, r + 1]):
+        if was_true and rows.edge[STAY_LO, k] < v < rows.edge[STAY_HI, k]:
             return True
-        if rows.enter_lo[k] <= v <= rows.enter_hi[k]:
+        if rows.edge[ENTER_LO, k] <= v <= rows.edge[ENTER_HI, k]:
             return True
     return False
 
@@ -330,23 +265,23 @@ def band(rows: Rows, r: int, true: bool, v: float) -> tuple[float, float]:  # no
     """Return the open interval around ``v`` in which the row's condition stays as it is."""
     lo = -math.inf
     hi = math.inf
-    for k in range(rows.first_range[r], rows.first_range[r + 1]):
+    for k in range(rows.setup[FIRST_RANGE, r], rows.setup[FIRST_RANGE, r + 1]):
         if true:
-            if rows.stay_lo[k] < v < rows.stay_hi[k]:
-                lo = max(lo, rows.stay_lo[k])
-                hi = min(hi, rows.stay_hi[k])
-        elif v < rows.enter_lo[k]:
-            hi = min(hi, rows.enter_lo[k])
+            if rows.edge[STAY_LO, k] < v < rows.edge[STAY_HI, k]:
+                lo = max(lo, rows.edge[STAY_LO, k])
+                hi = min(hi, rows.edge[STAY_HI, k])
+        elif v < rows.edge[ENTER_LO, k]:
+            hi = min(hi, rows.edge[ENTER_LO, k])
         else:
-            lo = max(lo, rows.enter_hi[k])
+            lo = max(lo, rows.edge[ENTER_HI, k])
     return lo, hi
 
 
 def follow(columns: Columns, r: int, true: bool, now: Moment) -> None:  # noqa: FBT001  # as above
     """Move a row on after a sample that made its condition true or false."""
     _, rows, out = columns
-    phase = rows.phase[r]
-    at = max(now.t, rows.since[r])  # a sweep may have finished a delay that this sample's time does not reach
+    phase = rows.live[PHASE, r]
+    at = max(now.t, rows.live[SINCE, r])  # a sweep may have finished a delay that this sample's time does not reach
     if phase in (OVERDUE, OVERDUE_LEAVING):
         catch_up(columns, r, true, now)
     elif true:
@@ -354,7 +289,7 @@ def follow(columns: Columns, r: int, true: bool, now: Moment) -> None:  # noqa: 
     elif phase == PENDING:
         move(columns, r, NORMAL, at)
     elif phase in (ACTIVE, CHANGED):
-        if rows.off_delay[r] > 0:
+        if rows.setup[OFF_DELAY, r] > 0:
             move(columns, r, LEAVING, at)
         else:
             record(out, Record(r, CLEARED, now.step, at, at, now.value))
@@ -364,9 +299,9 @@ def follow(columns: Columns, r: int, true: bool, now: Moment) -> None:  # noqa: 
 def become_true(columns: Columns, r: int, at: int, now: Moment) -> None:
     """Move a row on whose condition is true at the time ``at``."""
     _, rows, out = columns
-    phase = rows.phase[r]
+    phase = rows.live[PHASE, r]
     if phase == NORMAL:
-        if rows.on_delay[r] > 0:
+        if rows.setup[ON_DELAY, r] > 0:
             move(columns, r, PENDING, at)
         else:
             record(out, Record(r, RAISED, now.step, at, at, now.value))
@@ -381,9 +316,9 @@ def become_true(columns: Columns, r: int, at: int, now: Moment) -> None:
 def catch_up(columns: Columns, r: int, true: bool, now: Moment) -> None:  # noqa: FBT001  # as above
     """Decide a delay that nobody watched to its end: it counts if the condition is still as it was then."""
     _, rows, out = columns
-    rising = rows.phase[r] == OVERDUE
-    since = rows.since[r]
-    end = since + (rows.on_delay[r] if rising else rows.off_delay[r])
+    rising = rows.live[PHASE, r] == OVERDUE
+    since = rows.live[SINCE, r]
+    end = since + (rows.setup[ON_DELAY, r] if rising else rows.setup[OFF_DELAY, r])
     if true != rising:
         move(columns, r, ACTIVE if true else NORMAL, max(now.t, since))
     elif now.t < end:  # the sample had waited on its way: by the source's time the delay still runs
@@ -396,11 +331,11 @@ def catch_up(columns: Columns, r: int, true: bool, now: Moment) -> None:  # noqa
 def hear(columns: Columns, r: int, now: Moment) -> None:
     """End a silence."""
     _, rows, out = columns
-    phase = rows.phase[r]
+    phase = rows.live[PHASE, r]
     if phase == NORMAL:
         return
     if phase != PENDING:
-        at = max(now.t, rows.since[r])
+        at = max(now.t, rows.live[SINCE, r])
         record(out, Record(r, CLEARED, now.step, at, at, now.value))
     move(columns, r, NORMAL, now.arrived)
 
@@ -412,14 +347,14 @@ def read_meter(columns: Columns, r: int, now: Moment) -> float:
     its highest multiple again, since that multiple's order was opened once already.
     """
     _, rows, out = columns
-    every = rows.enter_lo[rows.first_range[r]]
+    every = rows.edge[ENTER_LO, rows.setup[FIRST_RANGE, r]]
     multiple = int(max(min(now.value / every, _LARGEST), -_LARGEST) // 1.0)
-    if rows.phase[r] != ARMED:
+    if rows.live[PHASE, r] != ARMED:
         move(columns, r, ARMED, multiple)
-    elif multiple > rows.since[r]:
-        record(out, Record(r, DUE, now.step, now.t, multiple, now.value))
+    elif multiple > rows.live[SINCE, r]:
+        record(out, Record(r, PASSED, now.step, now.t, multiple, now.value))
         move(columns, r, ARMED, multiple)
-    return float((rows.since[r] + 1) * every)
+    return float((rows.live[SINCE, r] + 1) * every)
 
 
 def rearm(columns: Columns, p: int) -> None:
@@ -429,8 +364,8 @@ def rearm(columns: Columns, p: int) -> None:
     wake = NEVER
     for r in range(points.first_row[p], points.first_row[p + 1]):
         wake = min(wake, ripe(columns, p, r, behind))
-    points.wake[p] = wake
-    points.due[p] = wake - behind
+    points.time[WAKE, p] = wake
+    points.time[DUE, p] = wake - behind
     block = p >> BLOCK
     points.block_wake[block] = min(points.block_wake[block], wake)
 
@@ -438,23 +373,23 @@ def rearm(columns: Columns, p: int) -> None:
 def ripe(columns: Columns, p: int, r: int, behind: int) -> int:
     """Return the gateway's time at which a row changes by itself."""
     points, rows, _ = columns
-    phase = rows.phase[r]
-    if rows.kind[r] == NO_DATA:
+    phase = rows.live[PHASE, r]
+    if rows.setup[KIND, r] == NO_DATA:
         if phase == NORMAL:
-            return int(max(points.arrived[p], rows.since[r]) + rows.on_delay[r] // 2)
-        return int(rows.since[r] + rows.on_delay[r]) if phase == PENDING else NEVER
+            return int(max(points.time[ARRIVED, p], rows.live[SINCE, r]) + rows.setup[ON_DELAY, r] // 2)
+        return int(rows.live[SINCE, r] + rows.setup[ON_DELAY, r]) if phase == PENDING else NEVER
     if phase == PENDING:
-        return int(rows.since[r] + rows.on_delay[r] + behind)
-    return int(rows.since[r] + rows.off_delay[r] + behind) if phase == LEAVING else NEVER
+        return int(rows.live[SINCE, r] + rows.setup[ON_DELAY, r] + behind)
+    return int(rows.live[SINCE, r] + rows.setup[OFF_DELAY, r] + behind) if phase == LEAVING else NEVER
 
 
 def move(columns: Columns, r: int, phase: int, since: int) -> None:
     """Enter a phase, and remember that the row's durable state changed."""
     _, rows, out = columns
-    rows.phase[r] = phase
-    rows.since[r] = since
-    if rows.changed[r] == 0:
-        rows.changed[r] = 1
+    rows.live[PHASE, r] = phase
+    rows.live[SINCE, r] = since
+    if rows.live[MARKED, r] == 0:
+        rows.live[MARKED, r] = 1
         out.changed[out.filled[1]] = r
         out.filled[1] += 1
 
@@ -462,11 +397,11 @@ def move(columns: Columns, r: int, phase: int, since: int) -> None:
 def record(out: Output, line: Record) -> None:
     """Append one record."""
     n = out.filled[0]
-    out.row[n] = line.row
-    out.code[n] = line.code
-    out.step[n] = line.step
-    out.at[n] = line.at
-    out.began[n] = line.began
+    out.line[ROW, n] = line.row
+    out.line[CODE, n] = line.code
+    out.line[STEP, n] = line.step
+    out.line[AT, n] = line.at
+    out.line[BEGAN, n] = line.began
     out.value[n] = line.value
     out.filled[0] = n + 1
 
@@ -475,7 +410,7 @@ plain = Kernel(scan, sweep)
 """The kernel as plain Python, for small batches and for machines without numba."""
 
 HELPERS = (
-    has_room, lag, take, advance, grow_silent, judge, holds, band, follow, become_true, catch_up, hear, read_meter,
-    rearm, ripe, move, record,
+    pass_quiet, has_room, lag, take, advance, grow_silent, judge, holds, band, follow, become_true, catch_up, hear,
+    read_meter, rearm, ripe, move, record,
 )  # fmt: skip
 """What ``scan`` and ``sweep`` call; whoever compiles them has to compile these as well."""

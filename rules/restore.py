@@ -6,11 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 
+import numpy as np
+
 from facility.clock import NS_PER_S
 from facility.equipment import Priority
 from rules import kernel
 from rules.compile import Program
 from rules.fold import Fold
+from rules.layout import Column
 from rules.state import Phase, SavedState
 
 _GRACE_NS = 10 * NS_PER_S
@@ -34,8 +37,9 @@ def restore(program: Program, saved: Iterable[SavedState], now_ns: int, fold: Fo
 class _Restoration:
     def __init__(self, program: Program, now_ns: int, fold: Fold) -> None:
         self._program = program
-        self._points = program.columns.points
-        self._rows = program.columns.rows
+        self._value = program.columns.points.value
+        self._time = program.columns.points.time
+        self._live = program.columns.rows.live
         self._now_ns = now_ns
         self._fold = fold
         self._places = {(row.owner.key, row.ordinal): place for place, row in enumerate(program.rows)}
@@ -44,8 +48,8 @@ class _Restoration:
             self._first.setdefault(row.owner.key, place)
 
     def run(self, saved: Iterable[SavedState]) -> list[SavedState]:
-        silent = self._rows.kind == kernel.NO_DATA
-        self._rows.since[silent] = self._now_ns
+        silent = self._program.columns.rows.setup[kernel.KIND, :-1] == kernel.NO_DATA
+        self._live[kernel.SINCE, silent] = self._now_ns
         orphans = defaultdict(list)
         for state in saved:
             place = self._places.get((state.owner, state.row))
@@ -62,9 +66,12 @@ class _Restoration:
         if state.phase in _ACTIVE:
             self._fold.restore(place, _began(state), Priority(state.priority))
         if state.fingerprint == self._program.rows[place].owner.fingerprint:
-            self._rows.phase[place], self._rows.since[place] = self._continued(place, state)
+            self._set(place, *self._continued(place, state))
         elif state.phase in _ACTIVE:
-            self._rows.phase[place], self._rows.since[place] = kernel.CHANGED, state.since_ns
+            self._set(place, kernel.CHANGED, state.since_ns)
+
+    def _set(self, place: int, phase: int, since_ns: int) -> None:
+        self._live[kernel.PHASE, place], self._live[kernel.SINCE, place] = phase, since_ns
 
     def _continued(self, place: int, state: SavedState) -> tuple[int, int]:
         row = self._program.rows[place]
@@ -87,9 +94,9 @@ class _Restoration:
     def _remember(self, place: int, state: SavedState) -> None:
         """Ignore from now on what the point had seen before: a broker delivers again what was not acknowledged."""
         slot = self._program.slots[self._program.rows[place].point]
-        if state.seen_ns > self._points.newest[slot]:
-            self._points.newest[slot] = self._points.arrived[slot] = state.seen_ns
-            self._points.held[slot] = state.value
+        if state.seen_ns > self._time[kernel.NEWEST, slot]:
+            self._time[[kernel.NEWEST, kernel.ARRIVED], slot] = state.seen_ns
+            self._value[kernel.HELD, slot] = state.value
 
     def _adopt(self, state: SavedState) -> SavedState:
         """Let the rule's first row answer for an active row that an edit removed, so that the episode can end."""
@@ -99,13 +106,13 @@ class _Restoration:
             kernel.move(self._program.columns, place, kernel.CHANGED, state.since_ns)
         return replace(state, phase=Phase.NORMAL, began_ns=None)
 
-    def _wake(self, silent: kernel.Column) -> None:
+    def _wake(self, silent: Column) -> None:
         """Have the first sweep look at every point in which something waits for time."""
-        waiting = silent | (self._rows.phase == kernel.PENDING) | (self._rows.phase == kernel.LEAVING)
+        waiting = silent | np.isin(self._live[kernel.PHASE], (kernel.PENDING, kernel.LEAVING))
         for place in waiting.nonzero()[0].tolist():
             slot = self._program.slots[self._program.rows[place].point]
-            self._points.wake[slot] = self._now_ns
-            self._points.block_wake[slot >> kernel.BLOCK] = self._now_ns
+            self._time[kernel.WAKE, slot] = self._now_ns
+            self._program.columns.points.block_wake[slot >> kernel.BLOCK] = self._now_ns
 
 
 def _began(state: SavedState) -> int:

@@ -1,0 +1,107 @@
+"""How the kernel's columns lie in memory.
+
+Tables are two-dimensional, one row of the array for each column named in :mod:`rules.kernel`: few arrays make a
+compiled call cheap, and each column stays contiguous.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy.typing as npt
+
+Column: TypeAlias = npt.NDArray[Any]
+"""An array, or in its place a memoryview or a list: the kernels do nothing but index."""
+
+
+class Batch(NamedTuple):
+    """The columns of a :class:`facility.samples.SampleBatch`."""
+
+    point: Column
+    source_ns: Column
+    gateway_ns: Column
+    value: Column
+    quality: Column
+
+
+class Points(NamedTuple):
+    """One entry per point that any row watches, ordered as the rows are."""
+
+    slot: Column
+    """Point key to position in the other columns; -1 for points without rules."""
+    first_row: Column
+    """Position to its first row; one entry more than points."""
+    value: Column
+    """``LO``, ``HI``, ``HELD`` by position."""
+    time: Column
+    """``DUE``, ``NEWEST``, ``ARRIVED``, ``WAKE`` by position."""
+    block_wake: Column
+    """Lower bound of ``WAKE`` over a block of points."""
+
+
+class Rows(NamedTuple):
+    """One entry per row, ordered by point."""
+
+    setup: Column
+    """``KIND``, ``ON_DELAY``, ``OFF_DELAY``, ``FIRST_RANGE`` by row; one entry more than rows."""
+    live: Column
+    """``SINCE``, ``PHASE``, ``MARKED`` by row."""
+    edge: Column
+    """``ENTER_LO``, ``ENTER_HI``, ``STAY_LO``, ``STAY_HI`` by range."""
+
+
+class Output(NamedTuple):
+    """What calls changed, until somebody takes it."""
+
+    line: Column
+    """``ROW``, ``CODE``, ``STEP``, ``AT``, ``BEGAN`` by record."""
+    value: Column
+    """By record."""
+    changed: Column
+    """Rows whose durable state changed, each once."""
+    filled: Column
+    """How many records there are, and how many entries of ``changed``."""
+
+
+class Columns(NamedTuple):
+    """Everything that lives from call to call."""
+
+    points: Points
+    rows: Rows
+    out: Output
+
+
+class Record(NamedTuple):
+    """One record of the output."""
+
+    row: int
+    code: int
+    step: int
+    """Grows with every sample, and from the delays before a sample to the sample itself."""
+    at: int
+    began: int
+    """When the condition began (or ceased) before any delay; the multiple for a meter."""
+    value: float
+
+
+class Moment(NamedTuple):
+    """What a point has come to."""
+
+    t: int
+    """By its source's clock."""
+    arrived: int
+    """By the gateway's."""
+    value: float
+    step: int
+
+
+Scan: TypeAlias = Callable[[Batch, Columns, int], int]
+Sweep: TypeAlias = Callable[[Columns, int, int], int]
+
+
+class Kernel(NamedTuple):
+    """One way to run the two entry points of :mod:`rules.kernel`."""
+
+    scan: Scan
+    sweep: Sweep
