@@ -16,6 +16,7 @@ from facility.errors import ConfigurationError
 from facility.model import Protocol
 from facility.quality import Quality
 from gateway.drivers.bacnet import BacnetDriver
+from gateway.drivers.bacnet.stack import ObjectValue
 from gateway.drivers.driver import DeviceConfig, DriverConfig
 from gateway.events import ConnectionState
 from tests.gateway.bacnet_device import FieldDevice
@@ -93,6 +94,16 @@ async def test_a_panel_that_forgot_its_subscribers_is_noticed_by_reading_and_rep
         panel.object("life-safety-point", 101).presentValue = "alarm"
         await until(lambda: collector.last(STATE) == (2.0, Quality.GOOD))
         await until(lambda: panel.subscriptions == 3)
+
+
+async def test_an_alarm_reported_while_a_reading_was_under_way_is_not_undone_by_the_older_answer() -> None:
+    collector = Collector()
+    driver = BacnetDriver(config_of(1, collector, detector(SLOW)))
+    asked_at = asyncio.get_running_loop().time()
+    quiet, alarm = ObjectValue(value="quiet"), ObjectValue(value="alarm")
+    driver._on_change(("life-safety-point", 101), alarm)
+    assert driver._take(("life-safety-point", 101), quiet, asked_at) == ()
+    assert collector.last(STATE) == (2.0, Quality.GOOD)
 
 
 async def test_a_subscription_is_renewed_even_when_nothing_happens(panel: FieldDevice) -> None:
