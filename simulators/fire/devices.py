@@ -22,8 +22,8 @@ BULB_TIME_S = 10.0
 
 DUST_PERCENT_M = 0.15
 """What a clean detector shows."""
-DRIFT_PERCENT_M_H = 0.002
-"""How fast dust raises that in an ordinary room."""
+DRIFT_PERCENT_M_H = 1e-4
+"""How fast dust raises that in an ordinary room: about 0.9 %/m a year."""
 DIRTY_PERCENT_M = 2.4
 """Where a dirty chamber settles: still below pre-alarm, so it cries wolf at the first cup of tea."""
 DIRTY_TIME_S = 6.0
