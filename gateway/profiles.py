@@ -163,7 +163,7 @@ def _fit_mistakes(connection: Connection | None, profile: DeviceProfile, asset: 
     elif connection.protocol is not profile.protocol:
         message = (
             f"{asset.id}: profile {profile.profile!r} speaks {profile.protocol}, but connection {connection.id!r} "
-            f"is {connection.protocol}; choose another connection or profile"
+            f"is {connection.protocol}; choose another one of the two"
         )
         yield Mistake(SITE_FILE, 0, message)
     if profile.equipment_class != asset.equipment_class.name:

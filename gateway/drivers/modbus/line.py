@@ -47,6 +47,8 @@ class Line:
     async def read(self, unit: int, block: Block) -> list[int] | int:
         """Return a block's registers, or the exception code by which the device refused.
 
+        A device may send more or fewer registers than it was asked for, and none where it answers another function.
+
         Raises:
             DeviceUnreachableError: The unit did not answer.
         """
@@ -55,7 +57,7 @@ class Line:
         except ModbusException as error:
             raise self._silent(unit) from error
         if not response.isError():
-            return list(response.registers)
+            return list(response.registers) if response.function_code == block.function else []
         if response.exception_code in _UNIT_SILENT:
             raise self._silent(unit)
         return response.exception_code
