@@ -124,7 +124,9 @@ class AssetReader:
 
     def _check_address(self, number: int, asset: Asset) -> None:
         """Refuse one device twice; on a BACnet device objects of two profiles may share a number."""
-        profile = asset.profile if self._protocols.get(asset.connection_id) is Protocol.BACNET_IP else ""
+        if asset.connection_id not in self._protocols:
+            return
+        profile = asset.profile if self._protocols[asset.connection_id] is Protocol.BACNET_IP else ""
         where = repr((asset.connection_id, profile, sorted(asset.address.items())))
         first = self._addresses.setdefault(where, number)
         if first != number:

@@ -51,8 +51,9 @@ def overridden(
 
 def difference(rule: RuleDefinition, changed: RuleDefinition) -> dict[str, Any]:
     """Return the override that makes ``changed`` of ``rule``, as a site file writes it."""
-    override = {key: getattr(changed, key) for key in RULE_KEYS if getattr(changed, key) != getattr(rule, key)}
-    before, after = rule.condition.model_dump(mode="json"), changed.condition.model_dump(mode="json")
+    before, after = rule.model_dump(mode="json"), changed.model_dump(mode="json")
+    override = {key: after[key] for key in RULE_KEYS if after[key] != before[key]}
+    before, after = before["condition"], after["condition"]
     override |= {key: after[key] for key in after if key != "limits" and after[key] != before[key]}
     if isinstance(rule.condition, Threshold) and isinstance(changed.condition, Threshold):
         override |= _limit_difference(rule.condition, changed.condition)

@@ -1,0 +1,93 @@
+"""Writes a site back to ``site.yaml``: what :func:`facility.site_file.read_site` makes of it is the same site."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from facility.equipment import LocalText, RuleDefinition
+from facility.model import Asset, Connection, SiteDescription, Space, WrittenConnection
+from facility.overrides import difference
+
+
+def write_site(path: Path, description: SiteDescription) -> None:
+    """Write a site file; references to the environment stay references."""
+    path.write_text(site_text(description), encoding="utf-8")
+
+
+def site_text(description: SiteDescription) -> str:
+    """Return the text of a site file."""
+    document = {
+        "site": {"id": description.site_id, "name": _name(description.name), "time_zone": description.time_zone},
+        "spaces": [_space(entry) for entry in description.spaces.values()],
+        "connections": [
+            _connection(entry, description.written_connections.get(entry.id))
+            for entry in description.connections.values()
+        ],
+        "assets": [_asset(entry, description.rules.get(entry.id, {})) for entry in description.assets.values()],
+    }
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    yaml.allow_unicode = True
+    yaml.sort_base_mapping_type_on_output = False  # people look for the id first
+    yaml.representer.ignore_aliases = _never
+    buffer = io.StringIO()
+    yaml.dump(document, buffer)
+    return buffer.getvalue()
+
+
+def _never(_data: object) -> bool:
+    """Write equal parts out each time: anchors are hard to read and to edit."""
+    return True
+
+
+def _name(name: LocalText) -> dict[str, str]:
+    return name.model_dump()
+
+
+def _space(space: Space) -> dict[str, Any]:
+    parent = {} if space.parent is None else {"parent": space.parent}
+    return {"id": space.id, "kind": space.kind, **parent, "name": _name(space.name)}
+
+
+def _connection(connection: Connection, written: WrittenConnection | None) -> dict[str, Any]:
+    shown = written or connection
+    port = str(shown.port)
+    options = {"options": dict(shown.options)} if shown.options else {}
+    return {
+        "id": connection.id,
+        "protocol": connection.protocol.value,
+        "host": shown.host,
+        "port": int(port) if port.isdecimal() else port,
+        **options,
+    }
+
+
+def _asset(asset: Asset, rules: Mapping[str, RuleDefinition]) -> dict[str, Any]:
+    parent = {} if asset.parent_id is None else {"parent": asset.parent_id}
+    address = {"address": dict(asset.address)} if asset.address else {}
+    overrides = _overrides(asset, rules)
+    return {
+        "id": asset.id,
+        "class": asset.equipment_class.name,
+        "name": _name(asset.name),
+        "space": asset.space_id,
+        **parent,
+        "connection": asset.connection_id,
+        "profile": asset.profile,
+        **address,
+        **({"rules": overrides} if overrides else {}),
+    }
+
+
+def _overrides(asset: Asset, rules: Mapping[str, RuleDefinition]) -> dict[str, Any]:
+    overrides = {}
+    for name, rule in asset.equipment_class.rules.items():
+        change = difference(rule, rules[name]) if name in rules else {"enabled": False}
+        if change:
+            overrides[name] = change
+    return overrides
