@@ -27,7 +27,7 @@ POINTS = (
 """In the order of their registers, from register 2."""
 _BLOCK = struct.Struct(f">I{len(POINTS)}f")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-FLOAT32_MAX = 3.4028234e38
+FLOAT32_MAX = (2 - 2**-23) * 2.0**127
 
 
 class ModbusPlayer:

@@ -151,8 +151,9 @@ class Detector(_Faulty):
             fire.sprinkled_ns = now_ns
 
     def _report(self, now_ns: int, *, in_smoke: bool) -> None:
-        # A panel refuses to reset a detector while what made it alarm goes on, however thin the smoke has become.
-        latched = self.state is LifeSafety.ALARM and (in_smoke or "false_alarm" in self.active)
+        # A panel refuses to reset a detector while what made it alarm goes on, or before its chamber is clean again.
+        cause_lasts = in_smoke or "false_alarm" in self.active or self.live_state is not LifeSafety.QUIET
+        latched = self.state is LifeSafety.ALARM and cause_lasts
         state = LifeSafety.ALARM if latched else self.live_state
         if state is LifeSafety.ALARM and self.state is not LifeSafety.ALARM:
             self.alarm_ns = now_ns

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
+from bacpypes3.apdu import SubscribeCOVRequest
 from bacpypes3.app import Application
 from bacpypes3.local.device import DeviceObject
 from bacpypes3.local.networkport import NetworkPortObject
@@ -30,6 +31,17 @@ class Workstation:
     async def text(self, item: str, name: str = "present-value") -> str:
         """Read one property as BACnet spells it."""
         return str(await self.read(item, name))
+
+    async def subscribe_and_forget(self, item: str) -> None:
+        """Subscribe to confirmed notifications that nobody will confirm."""
+        request = SubscribeCOVRequest(
+            subscriberProcessIdentifier=99,
+            monitoredObjectIdentifier=ObjectIdentifier(item),
+            issueConfirmedNotifications=True,
+            lifetime=60,
+            destination=self.peer,
+        )
+        await self.application.request(request)
 
     @contextlib.asynccontextmanager
     async def changes(self, item: str, *, confirmed: bool) -> AsyncIterator[Changes]:

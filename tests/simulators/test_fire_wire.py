@@ -11,7 +11,7 @@ from bacpypes3.apdu import ErrorRejectAbortNack
 from bacpypes3.basetypes import PropertyIdentifier
 from bacpypes3.primitivedata import ObjectIdentifier
 
-from facility.clock import NS_PER_MS, SystemClock
+from facility.clock import NS_PER_MS, Clock, ScaledClock, SystemClock
 from facility.errors import ConfigurationError
 from facility.model import Asset, Connection, Protocol
 from simulators.fire.wire import FirePanelWire
@@ -54,9 +54,9 @@ class Tower:
 
 
 @contextlib.asynccontextmanager
-async def tower(**options: object) -> AsyncIterator[Tower]:
+async def tower(clock: Clock = CLOCK, **options: object) -> AsyncIterator[Tower]:
     port, own_port = free_port(socket.SOCK_DGRAM), free_port(socket.SOCK_DGRAM)
-    wire = FirePanelWire(connection(port, **options), harbour_tower(), clock=CLOCK, seed=1)
+    wire = FirePanelWire(connection(port, **options), harbour_tower(), clock=clock, seed=1)
     async with running(wire), workstation(port, own_port) as client:
         yield Tower(wire, client, port)
 
@@ -122,6 +122,22 @@ async def test_a_call_point_and_the_zone_notify() -> None:
         assert await contact.until("active") == "in-alarm"
         assert await zone.until("alarm") == "in-alarm"
         assert "call-point-12" in building.wire.alarm_times
+
+
+async def test_a_subscriber_that_vanished_neither_blocks_the_panel_nor_the_others() -> None:
+    gone_port = free_port(socket.SOCK_DGRAM)
+    hurried = ScaledClock(start_ns=CLOCK.now_ns(), speed=20.0)
+    async with tower(hurried) as building, building.client.changes("binary-input,11", confirmed=True) as watched:
+        assert await watched.next() == ("inactive", "")
+        async with workstation(building.port, gone_port) as gone:
+            await gone.subscribe_and_forget("binary-input,11")
+        # More changes than there are invoke ids while nobody answers for the one that is gone.
+        for _ in range(150):
+            building.inject("call-point-11", "activated")
+            assert await watched.until("active") == "in-alarm"
+            building.clear("call-point-11", "activated")
+            assert await watched.until("inactive") == ""
+        assert await building.client.text("life-safety-zone,1") == "quiet"
 
 
 async def test_an_open_loop_takes_reliability_with_it_and_gives_it_back() -> None:

@@ -92,9 +92,9 @@ def test_two_pumps_of_one_building_differ() -> None:
     assert run(Pump("pump-1", seed=7), 1.0) != run(Pump("pump-2", seed=7), 1.0)
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 def test_a_healthy_pump_stays_within_every_limit(seed: int) -> None:
-    for shown in run(Pump("pump-1", seed=seed), 600.0):
+    for shown in run(Pump("pump-1", seed=seed), 300.0):
         assert shown.vibration_mm_s < 4.0
         assert shown.inlet_pressure_bar > 0.4
         assert shown.flow_m3h > 50
