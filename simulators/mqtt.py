@@ -45,7 +45,7 @@ MAX_WAITING = 50_000
 STEP_S = 0.05
 """Facility seconds of one step at speed 1: a change is on the wire at most this long after its cause."""
 
-MIN_WALL_STEP_S = 0.004
+MIN_WALL_STEP_S = 0.01
 """Wall seconds that a step takes at least; at high speeds the steps grow instead of the load."""
 
 

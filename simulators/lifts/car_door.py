@@ -25,6 +25,8 @@ class DoorTimes:
 
     opening_s: float = 1.8
     dwell_s: float = 4.0
+    button_s: float = 0.8
+    """Dwell when somebody in the car presses the button that closes the door."""
     closing_s: float = 2.6
     retry_s: float = 10.0
     """Between two attempts to close a blocked door."""
@@ -47,6 +49,13 @@ class CarDoor:
         self._chance = chance
         self._left_s = 0.0
         self._hand_in_door = False
+        self._hurried = False
+
+    def hurry(self) -> None:
+        """Press the closing button: until the door has closed, it dwells briefly and nobody holds it."""
+        self._hurried = True
+        if self.state is DoorState.OPEN:
+            self._left_s = min(self._left_s, self._times.button_s)
 
     def open(self) -> None:
         """Open the closed door; a door already on its way is left alone."""
@@ -63,7 +72,7 @@ class CarDoor:
     def _advance(self) -> None:
         match self.state:
             case DoorState.OPENING:
-                self._enter(DoorState.OPEN, self._times.dwell_s)
+                self._enter(DoorState.OPEN, self._times.button_s if self._hurried else self._times.dwell_s)
             case DoorState.OPEN:
                 self._start_closing()
             case DoorState.CLOSING | DoorState.BLOCKED if self.obstructed:
@@ -75,7 +84,8 @@ class CarDoor:
                 self._end_closing()
 
     def _start_closing(self) -> None:
-        self._hand_in_door = bool(self._chance.random() < self._times.reopening_probability)
+        hand = bool(self._chance.random() < self._times.reopening_probability)
+        self._hand_in_door = hand and not self._hurried
         met = self._times.obstacle_at if self._hand_in_door or self.obstructed else 1.0
         self._enter(DoorState.CLOSING, met * self._times.closing_s)
 
@@ -85,6 +95,7 @@ class CarDoor:
             self._enter(DoorState.OPENING, self._times.obstacle_at * self._times.opening_s)
         else:
             self.cycles += 1
+            self._hurried = False
             self.state = DoorState.CLOSED
 
     def _enter(self, state: DoorState, lasts_s: float) -> None:

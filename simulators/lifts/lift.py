@@ -157,6 +157,7 @@ class Lift:
             self._call_from_here()
         elif fault == "door_fails_to_close":
             self.door.obstructed = True
+            self.door.hurry()
             if self._phase is Phase.STANDING:
                 self.door.open()
         elif fault in {"passenger_trapped", "overspeed"}:
@@ -188,6 +189,7 @@ class Lift:
 
     def _call_from_here(self) -> None:
         self._waiting.insert(0, self._traffic.passenger_from(self.floor))
+        self.door.hurry()
 
     def _serve(self, dt_s: float) -> None:
         self.door.step(dt_s)
