@@ -33,7 +33,8 @@ def site_text(description: SiteDescription) -> str:
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
     yaml.allow_unicode = True
-    yaml.sort_base_mapping_type_on_output = False  # people look for the id first
+    # People look for the id first.
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # ruamel declares only its default, None
     yaml.representer.ignore_aliases = _never
     buffer = io.StringIO()
     yaml.dump(document, buffer)

@@ -42,6 +42,7 @@ password may stand there in no other way.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from zoneinfo import available_timezones
 
@@ -97,8 +98,8 @@ class _SiteReader:
         return description
 
     def _describe(self, entries: SiteGrammar) -> SiteDescription:
-        if entries.site.time_zone not in available_timezones():
-            hint = did_you_mean(entries.site.time_zone, available_timezones())
+        if entries.site.time_zone not in _time_zones():
+            hint = did_you_mean(entries.site.time_zone, _time_zones())
             self._wrong(("site", "time_zone"), f"{entries.site.time_zone!r} is no IANA time zone{hint}")
         for section in ("spaces", "connections", "assets"):
             self._unique((section,), [entry.id for entry in getattr(entries, section)])
@@ -145,6 +146,9 @@ class _SiteReader:
         for inner, message in (*findings, *secret_findings(entry.id, written)):
             self._wrong((*place, *inner), message)
         return connection
+
+
+_time_zones = cache(available_timezones)  # it walks a folder tree
 
 
 def _space(entry: SpaceEntry) -> Space:

@@ -39,7 +39,7 @@ def test_a_sensor_in_another_unit_reads_the_same_quantity(
     assert conversion(source, target) == pytest.approx((scale, offset))
 
 
-@given(st.sampled_from(FAMILIES).flatmap(lambda units: st.permutations(units)), st.floats(-1e4, 1e4))
+@given(st.sampled_from(FAMILIES).flatmap(st.permutations), st.floats(-1e4, 1e4))
 def test_there_and_back_again_is_the_same_value(units: list[str], value: float) -> None:
     scale, offset = conversion(units[0], units[1])
     back, back_offset = conversion(units[1], units[0])
