@@ -10,7 +10,8 @@
     ├── ForbiddenError                   403
     ├── UnauthenticatedError             401
     ├── InvalidCommandError              422      a guard refused; the message says what is missing
-    └── DeviceUnreachableError           502
+    ├── DeviceUnreachableError           502
+    └── HistoryUnavailableError          503      the database of samples did not answer
 
 Every leaf's message says what to do next.
 """
@@ -108,4 +109,17 @@ class DeviceUnreachableError(WatchkeeperError):
         super().__init__(
             f"{device} did not answer at {endpoint} within {timeout_s:g} s. Check its power, and that this host may "
             f"reach that port."
+        )
+
+
+class HistoryUnavailableError(WatchkeeperError):
+    """The database of samples did not answer, or refused."""
+
+    status = 503
+    title = "History unavailable"
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(
+            f"The history at {place} failed: {reason}. Check that it runs, has disk space left and that the settings "
+            "name it rightly; samples wait in memory until then."
         )

@@ -206,10 +206,11 @@ def test_a_trend_is_asked_in_influxql_and_comes_back_oldest_first() -> None:
         server.shutdown()
         thread.join()
 
-    assert InfluxQl.asked == [
+    expected = (
         "SELECT value, quality FROM sample WHERE point = '3' AND time >= 1790000000000000000 "
         "AND time < 1790000009000000000 ORDER BY time DESC LIMIT 100"
-    ]
+    )
+    assert InfluxQl.asked == [expected]
     assert trend.source_time_ns.tolist() == [NOON_NS, NOON_NS + S]
     assert trend.value.tolist()[0] == 21.5
     assert math.isnan(trend.value.tolist()[1])
