@@ -37,6 +37,10 @@ class BacnetOptions(Definition):
     device_instance: int | None = Field(default=None, ge=0, le=4_194_302)
     local_port: int | None = Field(default=None, ge=0, le=65_535)
     """UDP port of our own side; ``None`` or 0: any free one."""
+    local_instance: int | None = Field(default=None, ge=0, le=4_194_302)
+    """Device instance of our own side; ``None``: the driver's own."""
+    timeout_s: float = Field(default=1.0, gt=0.0)
+    """Wall seconds to wait for an answer."""
 
 
 OPTIONS: dict[Protocol, type[Definition]] = {

@@ -44,7 +44,10 @@ class Connection:
     port: int
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """Protocol's own settings: MQTT ``username``, ``password``, ``client_id``; Modbus ``timeout_s``; BACnet
-    ``device_instance``, ``local_port``. Not in the representation, since a password may be among them."""
+    ``device_instance``, ``local_port``, ``local_instance``, ``timeout_s``.
+
+    Not in the representation, since a password may be among them.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
