@@ -133,7 +133,8 @@ class BacnetDriver:
         self._log_change(watched, said)
         if watched.changed_at >= asked_at:
             return ()  # a report came while the reading was under way, and is the newer of the two
-        if watched.is_state and watched.reported is not None and watched.reported.value != said.value:
+        known, watched.known = watched.known, said
+        if watched.is_state and watched.takes_cov and known is not None and known.value != said.value:
             self._suspect(watched)
         return watched.samples(said, now_ns)
 
@@ -143,14 +144,13 @@ class BacnetDriver:
 
     def _suspect(self, watched: WatchedObject) -> None:
         """A change was never reported: the device may have restarted, so subscribe to everything again."""
-        log.warning(
+        log.info(
             "BACnet change was not reported; subscribing to everything again",
             connection=self._config.connection.id,
             object=watched.name,
         )
         for each in self._objects.values():
             each.renew_at = 0.0
-        watched.reported = None
 
     async def _subscribe_due(self, peer: Peer) -> None:
         """Make and renew the subscriptions that are due."""
@@ -186,7 +186,7 @@ class BacnetDriver:
         if watched is None:
             return
         watched.changed_at = _now_s()
-        watched.reported = said
+        watched.known = said
         self._deliver(watched.samples(said, self._config.clock.now_ns()))
 
     def _interval_s(self, watched: WatchedObject) -> float:

@@ -62,8 +62,8 @@ class WatchedObject:
         self.takes_cov = True
         self.misses = 0
         """Readings in a row without an answer."""
-        self.reported: ObjectValue | None = None
-        """What the last report of a change said; ``None`` before the first."""
+        self.known: ObjectValue | None = None
+        """What the last reading or report said; ``None`` before the first."""
 
     @property
     def name(self) -> str:
