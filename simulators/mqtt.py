@@ -24,7 +24,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from facility.clock import NS_PER_MS, NS_PER_S, Clock
 from facility.model import Connection
-from simulators.device import SimulatedDevice
+from simulators.device import SimulatedDevice, device_seed
 from simulators.wire import ticks
 
 log = structlog.get_logger(__name__)
@@ -202,15 +202,17 @@ def _send_small_packets_at_once(_client: Client, _data: object, connection: obje
 class Cadence:
     """Says when something is due that is said every so many seconds."""
 
-    def __init__(self, period_s: float) -> None:
+    def __init__(self, period_s: float, phase: float = 0.0) -> None:
+        """Take the period, and which part of it lies before the grid: devices that share a broker speak in turn."""
         self._period_ns = round(period_s * NS_PER_S)
+        self._offset_ns = round(phase * self._period_ns)
         self._due_ns = 0
 
     def is_due(self, now_ns: int) -> bool:
         """Return whether it is due, and if so set the next time on the same grid."""
         if now_ns < self._due_ns:
             return False
-        self._due_ns = now_ns - now_ns % self._period_ns + self._period_ns
+        self._due_ns = now_ns - (now_ns - self._offset_ns) % self._period_ns + self._period_ns
         return True
 
 
@@ -258,3 +260,8 @@ class MqttWire:
 def milliseconds(now_ns: int) -> float:
     """Return the time as the wire spells it."""
     return now_ns / NS_PER_MS
+
+
+def phase_of(asset_id: str) -> float:
+    """Return when within a period a device speaks, from 0 up to 1; the same on every start."""
+    return device_seed(0, asset_id) / 2**64

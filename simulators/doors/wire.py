@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from facility.clock import Clock
 from facility.model import Asset, Connection
 from simulators.doors.door import AccessEvent, ControllerState, Door
-from simulators.mqtt import Cadence, Message, MqttWire, milliseconds
+from simulators.mqtt import Cadence, Message, MqttWire, milliseconds, phase_of
 
 STATE_EVERY_S = 10.0
 
@@ -19,7 +19,7 @@ class DoorSpeaker:
         self.device = door
         self._root = root
         self._said: ControllerState | None = None
-        self._state = Cadence(STATE_EVERY_S)
+        self._state = Cadence(STATE_EVERY_S, phase_of(door.asset_id))
 
     def messages(self, now_ns: int, *, anew: bool) -> Iterator[Message]:
         """Return the events since the last call, then the state where it changed or is due."""

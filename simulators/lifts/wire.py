@@ -8,7 +8,7 @@ from typing import Any
 from facility.clock import Clock
 from facility.model import Asset, Connection
 from simulators.lifts.lift import Lift, LiftState
-from simulators.mqtt import Cadence, Message, MqttWire, milliseconds
+from simulators.mqtt import Cadence, Message, MqttWire, milliseconds, phase_of
 
 MOTION_EVERY_S = 0.5
 DRIVE_EVERY_S = 1.0
@@ -28,10 +28,11 @@ class LiftSpeaker:
         self.device = lift
         self._root = root
         self._said: LiftState | None = None
-        self._motion = Cadence(MOTION_EVERY_S)
-        self._drive = Cadence(DRIVE_EVERY_S)
-        self._state = Cadence(STATE_EVERY_S)
-        self._counters = Cadence(COUNTERS_EVERY_S)
+        phase = phase_of(lift.asset_id)
+        self._motion = Cadence(MOTION_EVERY_S, phase)
+        self._drive = Cadence(DRIVE_EVERY_S, phase)
+        self._state = Cadence(STATE_EVERY_S, phase)
+        self._counters = Cadence(COUNTERS_EVERY_S, phase)
 
     def messages(self, now_ns: int, *, anew: bool) -> Iterator[Message]:
         """Return what is due; a change of state goes first, and a silent controller says nothing."""
