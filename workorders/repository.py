@@ -123,7 +123,7 @@ def alarm_counts(connection: Connection, order_ids: Collection[int]) -> dict[int
             .where(work_order_alarm.c.order_id.in_(part))
             .group_by(work_order_alarm.c.order_id)
         )
-        counts |= dict(connection.execute(statement).tuples().all())
+        counts |= dict(connection.execute(statement).all())
     return counts
 
 
@@ -134,7 +134,7 @@ def order_ids_of_alarms(connection: Connection, alarm_ids: Collection[int]) -> d
         statement = select(work_order_alarm.c.alarm_id, work_order_alarm.c.order_id).where(
             work_order_alarm.c.alarm_id.in_(part)
         )
-        orders |= dict(connection.execute(statement).tuples().all())
+        orders |= dict(connection.execute(statement).all())
     return orders
 
 
