@@ -1,4 +1,4 @@
-import { Modal, Textarea } from "@mantine/core";
+import { Textarea } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { type FormEvent, type KeyboardEvent, useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -6,6 +6,7 @@ import { sessionQuery } from "../api/queries";
 import type { Alarm } from "../api/types";
 import { useLocal } from "../i18n";
 import { liveStore } from "../live/live";
+import { Dialog } from "../shell/Dialog";
 import { tellProblem } from "../shell/problems";
 import { acknowledge } from "./acknowledge";
 import { lookOf, PriorityMark } from "./PriorityMark";
@@ -22,15 +23,13 @@ interface Props {
 export function AcknowledgeDialog({ alarms, onClose, onDone }: Props) {
   const { t } = useTranslation();
   return (
-    <Modal
+    <Dialog
       opened={alarms.length > 0}
       onClose={onClose}
       title={t("acknowledge.title", { count: alarms.length })}
-      closeButtonProps={{ "aria-label": t("acknowledge.cancel") }}
-      transitionProps={{ duration: 0 }}
     >
       {alarms.length > 0 && <AcknowledgeForm alarms={alarms} onClose={onClose} onDone={onDone} />}
-    </Modal>
+    </Dialog>
   );
 }
 

@@ -78,7 +78,7 @@ function Facts({ alarm, detail }: { alarm: Alarm; detail: AlarmDetail }) {
       </dd>
       <dt>{t("alarm.column.value")}</dt>
       <dd>
-        {formatQuantity(alarm.value, alarm.unit)} {named("reason", alarm.reason)}
+        {alarm.limit !== null && formatQuantity(alarm.value, alarm.unit)} {named("reason", alarm.reason)}
         <span className="secondary">{limit}</span>
       </dd>
       <dt>{t("detail.raised")}</dt>

@@ -2,7 +2,7 @@ import { memo } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import type { Alarm } from "../api/types";
-import { useLocal, useNamed } from "../i18n";
+import { useLocal } from "../i18n";
 import { formatQuantity, useTimes } from "../text/format";
 import { lookOf, PriorityMark } from "./PriorityMark";
 
@@ -22,7 +22,6 @@ interface Props {
 export const AlarmRow = memo(function AlarmRow({ alarm, index, current, selected }: Props) {
   const { t } = useTranslation();
   const local = useLocal();
-  const named = useNamed();
   const times = useTimes();
   return (
     <div
@@ -57,7 +56,7 @@ export const AlarmRow = memo(function AlarmRow({ alarm, index, current, selected
         {local(alarm.title)}
       </span>
       <span role="gridcell" className="number">
-        {formatQuantity(alarm.value, alarm.unit) || named("reason", alarm.reason)}
+        {isBeyondLimit(alarm) && formatQuantity(alarm.value, alarm.unit)}
       </span>
       <span role="gridcell" className="number secondary">
         {formatQuantity(alarm.limit, alarm.unit)}
@@ -73,6 +72,9 @@ export const AlarmRow = memo(function AlarmRow({ alarm, index, current, selected
     </div>
   );
 });
+
+/** Tell whether the alarm is about a quantity; a state's code would mean nothing to its reader. */
+const isBeyondLimit = (alarm: Alarm) => alarm.limit !== null;
 
 /** What people say on the phone; the same form as the server's. */
 export function orderNumber(id: number): string {

@@ -11,13 +11,42 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Session */
-        get: operations["session_api_session_get"];
+        /**
+         * Current Session
+         * @description Tell who is logged in.
+         */
+        get: operations["current_session_api_session_get"];
         put?: never;
-        /** Log In */
+        /**
+         * Log In
+         * @description Begin a session; its token travels in a cookie that scripts cannot read.
+         */
         post: operations["log_in_api_session_post"];
-        /** Log Out */
+        /**
+         * Log Out
+         * @description End the session, here and on the server.
+         */
         delete: operations["log_out_api_session_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/accounts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Accounts
+         * @description List accounts by name, if asked only those who may do something.
+         */
+        get: operations["list_accounts_api_accounts_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -30,7 +59,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Facility */
+        /**
+         * Facility
+         * @description Show the whole site with every asset and point.
+         */
         get: operations["facility_api_facility_get"];
         put?: never;
         post?: never;
@@ -47,8 +79,71 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Snapshot */
+        /**
+         * Snapshot
+         * @description Show everything that the live channel keeps up to date, as of one instant.
+         */
         get: operations["snapshot_api_snapshot_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/points/{key}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Point History
+         * @description Return a point's newest samples as columns.
+         */
+        get: operations["point_history_api_points__key__history_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/points/{key}/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Point Limits
+         * @description List the limits that rules hold a point against.
+         */
+        get: operations["point_limits_api_points__key__limits_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Status
+         * @description Show how the gateway's connections and the system itself are.
+         */
+        get: operations["status_api_status_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -64,7 +159,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List Alarms */
+        /**
+         * List Alarms
+         * @description List alarms, the most urgent and newest first.
+         */
         get: operations["list_alarms_api_alarms_get"];
         put?: never;
         post?: never;
@@ -81,8 +179,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get Alarm */
-        get: operations["get_alarm_api_alarms__id__get"];
+        /**
+         * One Alarm
+         * @description Show one alarm with what to do about it.
+         */
+        get: operations["one_alarm_api_alarms__alarm_id__get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -100,8 +201,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Acknowledge Alarm */
-        post: operations["acknowledge_alarm_api_alarms__id__acknowledge_post"];
+        /**
+         * Acknowledge
+         * @description Say that someone has seen it.
+         */
+        post: operations["acknowledge_api_alarms__alarm_id__acknowledge_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -117,8 +221,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Reset Alarm */
-        post: operations["reset_alarm_api_alarms__id__reset_post"];
+        /**
+         * Reset
+         * @description Release a latched alarm that is clear and acknowledged.
+         */
+        post: operations["reset_api_alarms__alarm_id__reset_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -132,7 +239,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List Work Orders */
+        /**
+         * List Work Orders
+         * @description List orders, the most urgent and oldest first.
+         */
         get: operations["list_work_orders_api_work_orders_get"];
         put?: never;
         post?: never;
@@ -149,8 +259,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get Work Order */
-        get: operations["get_work_order_api_work_orders__id__get"];
+        /**
+         * One Work Order
+         * @description Show one order with its steps, alarms and journal.
+         */
+        get: operations["one_work_order_api_work_orders__order_id__get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -168,8 +281,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Assign Work Order */
-        post: operations["assign_work_order_api_work_orders__id__assign_post"];
+        /**
+         * Assign
+         * @description Give the order to someone who may execute orders.
+         */
+        post: operations["assign_api_work_orders__order_id__assign_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -185,8 +301,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Start Work Order */
-        post: operations["start_work_order_api_work_orders__id__start_post"];
+        /**
+         * Start
+         * @description Begin the work.
+         */
+        post: operations["start_api_work_orders__order_id__start_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -202,8 +321,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Tick Step */
-        post: operations["tick_step_api_work_orders__id__steps__number__post"];
+        /**
+         * Tick Step
+         * @description Mark one step done or not done.
+         */
+        post: operations["tick_step_api_work_orders__order_id__steps__number__post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -219,8 +341,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Complete Work Order */
-        post: operations["complete_work_order_api_work_orders__id__complete_post"];
+        /**
+         * Complete
+         * @description Finish the work.
+         */
+        post: operations["complete_api_work_orders__order_id__complete_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -236,76 +361,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Cancel Work Order */
-        post: operations["cancel_work_order_api_work_orders__id__cancel_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/accounts": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** List Accounts */
-        get: operations["list_accounts_api_accounts_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/points/{key}/history": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Get History */
-        get: operations["get_history_api_points__key__history_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/points/{key}/limits": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Get Limits */
-        get: operations["get_limits_api_points__key__limits_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/status": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Get Status */
-        get: operations["get_status_api_status_get"];
-        put?: never;
-        post?: never;
+        /**
+         * Cancel
+         * @description Call it off, with a reason.
+         */
+        post: operations["cancel_api_work_orders__order_id__cancel_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -568,11 +628,6 @@ export interface components {
             /** Assets */
             assets: components["schemas"]["AssetView"][];
         };
-        /** HTTPValidationError */
-        HTTPValidationError: {
-            /** Detail */
-            detail?: components["schemas"]["ValidationError"][];
-        };
         /**
          * HistoryView
          * @description Raw samples of one point, oldest first, as columns.
@@ -682,6 +737,23 @@ export interface components {
          * @enum {integer}
          */
         Priority: 1 | 2 | 3 | 4;
+        /**
+         * Problem
+         * @description RFC 9457 problem details, sent as ``application/problem+json``.
+         */
+        Problem: {
+            /**
+             * Type
+             * @default about:blank
+             */
+            type: string;
+            /** Title */
+            title: string;
+            /** Status */
+            status: number;
+            /** Detail */
+            detail: string;
+        };
         /**
          * Reset
          * @description Release a latched alarm that is clear and acknowledged.
@@ -804,19 +876,6 @@ export interface components {
             /** Done */
             done: boolean;
         };
-        /** ValidationError */
-        ValidationError: {
-            /** Location */
-            loc: (string | number)[];
-            /** Message */
-            msg: string;
-            /** Error Type */
-            type: string;
-            /** Input */
-            input?: unknown;
-            /** Context */
-            ctx?: Record<string, never>;
-        };
         /**
          * WorkOrderDetail
          * @description One order with its steps, alarms and journal.
@@ -930,12 +989,14 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    session_api_session_get: {
+    current_session_api_session_get: {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
-            cookie?: never;
+            cookie?: {
+                watchkeeper_session?: string | null;
+            };
         };
         requestBody?: never;
         responses: {
@@ -948,12 +1009,24 @@ export interface operations {
                     "application/json": components["schemas"]["SessionView"];
                 };
             };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     log_in_api_session_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                "x-watchkeeper"?: string | null;
+            };
             path?: never;
             cookie?: never;
         };
@@ -972,13 +1045,14 @@ export interface operations {
                     "application/json": components["schemas"]["SessionView"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description Client Error */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -986,9 +1060,13 @@ export interface operations {
     log_out_api_session_delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                "x-watchkeeper"?: string | null;
+            };
             path?: never;
-            cookie?: never;
+            cookie?: {
+                watchkeeper_session?: string | null;
+            };
         };
         requestBody?: never;
         responses: {
@@ -999,6 +1077,50 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_accounts_api_accounts_get: {
+        parameters: {
+            query?: {
+                may?: components["schemas"]["Permission"] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: {
+                watchkeeper_session?: string | null;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountView"][];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     facility_api_facility_get: {
@@ -1006,7 +1128,9 @@ export interface operations {
             query?: never;
             header?: never;
             path?: never;
-            cookie?: never;
+            cookie?: {
+                watchkeeper_session?: string | null;
+            };
         };
         requestBody?: never;
         responses: {
@@ -1019,6 +1143,16 @@ export interface operations {
                     "application/json": components["schemas"]["FacilityView"];
                 };
             };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     snapshot_api_snapshot_get: {
@@ -1026,7 +1160,9 @@ export interface operations {
             query?: never;
             header?: never;
             path?: never;
-            cookie?: never;
+            cookie?: {
+                watchkeeper_session?: string | null;
+            };
         };
         requestBody?: never;
         responses: {
@@ -1039,6 +1175,118 @@ export interface operations {
                     "application/json": components["schemas"]["Snapshot"];
                 };
             };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    point_history_api_points__key__history_get: {
+        parameters: {
+            query?: {
+                seconds?: number;
+            };
+            header?: never;
+            path: {
+                key: number;
+            };
+            cookie?: {
+                watchkeeper_session?: string | null;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HistoryView"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    point_limits_api_points__key__limits_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key: number;
+            };
+            cookie?: {
+                watchkeeper_session?: string | null;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LimitView"][];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    status_api_status_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: {
+                watchkeeper_session?: string | null;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StatusView"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     list_alarms_api_alarms_get: {
@@ -1046,14 +1294,16 @@ export interface operations {
             query?: {
                 state?: "open" | "all";
                 system?: components["schemas"]["System"] | null;
-                priority?: components["schemas"]["Priority"] | null;
                 asset_id?: string | null;
+                priority?: components["schemas"]["Priority"] | null;
                 limit?: number;
                 offset?: number;
             };
             header?: never;
             path?: never;
-            cookie?: never;
+            cookie?: {
+                watchkeeper_session?: string | null;
+            };
         };
         requestBody?: never;
         responses: {
@@ -1066,25 +1316,28 @@ export interface operations {
                     "application/json": components["schemas"]["AlarmList"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description Client Error */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    get_alarm_api_alarms__id__get: {
+    one_alarm_api_alarms__alarm_id__get: {
         parameters: {
             query?: never;
             header?: never;
             path: {
                 alarm_id: number;
             };
-            cookie?: never;
+            cookie?: {
+                watchkeeper_session?: string | null;
+            };
         };
         requestBody?: never;
         responses: {
@@ -1097,25 +1350,30 @@ export interface operations {
                     "application/json": components["schemas"]["AlarmDetail"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description Client Error */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    acknowledge_alarm_api_alarms__id__acknowledge_post: {
+    acknowledge_api_alarms__alarm_id__acknowledge_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                "x-watchkeeper"?: string | null;
+            };
             path: {
                 alarm_id: number;
             };
-            cookie?: never;
+            cookie?: {
+                watchkeeper_session?: string | null;
+            };
         };
         requestBody: {
             content: {
@@ -1132,25 +1390,30 @@ export interface operations {
                     "application/json": components["schemas"]["AlarmView"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description Client Error */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    reset_alarm_api_alarms__id__reset_post: {
+    reset_api_alarms__alarm_id__reset_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                "x-watchkeeper"?: string | null;
+            };
             path: {
                 alarm_id: number;
             };
-            cookie?: never;
+            cookie?: {
+                watchkeeper_session?: string | null;
+            };
         };
         requestBody: {
             content: {
@@ -1167,13 +1430,14 @@ export interface operations {
                     "application/json": components["schemas"]["AlarmView"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description Client Error */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1188,7 +1452,9 @@ export interface operations {
             };
             header?: never;
             path?: never;
-            cookie?: never;
+            cookie?: {
+                watchkeeper_session?: string | null;
+            };
         };
         requestBody?: never;
         responses: {
@@ -1201,25 +1467,28 @@ export interface operations {
                     "application/json": components["schemas"]["WorkOrderList"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description Client Error */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    get_work_order_api_work_orders__id__get: {
+    one_work_order_api_work_orders__order_id__get: {
         parameters: {
             query?: never;
             header?: never;
             path: {
                 order_id: number;
             };
-            cookie?: never;
+            cookie?: {
+                watchkeeper_session?: string | null;
+            };
         };
         requestBody?: never;
         responses: {
@@ -1232,25 +1501,30 @@ export interface operations {
                     "application/json": components["schemas"]["WorkOrderDetail"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description Client Error */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    assign_work_order_api_work_orders__id__assign_post: {
+    assign_api_work_orders__order_id__assign_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                "x-watchkeeper"?: string | null;
+            };
             path: {
                 order_id: number;
             };
-            cookie?: never;
+            cookie?: {
+                watchkeeper_session?: string | null;
+            };
         };
         requestBody: {
             content: {
@@ -1267,25 +1541,30 @@ export interface operations {
                     "application/json": components["schemas"]["WorkOrderDetail"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description Client Error */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    start_work_order_api_work_orders__id__start_post: {
+    start_api_work_orders__order_id__start_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                "x-watchkeeper"?: string | null;
+            };
             path: {
                 order_id: number;
             };
-            cookie?: never;
+            cookie?: {
+                watchkeeper_session?: string | null;
+            };
         };
         requestBody: {
             content: {
@@ -1302,26 +1581,31 @@ export interface operations {
                     "application/json": components["schemas"]["WorkOrderDetail"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description Client Error */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    tick_step_api_work_orders__id__steps__number__post: {
+    tick_step_api_work_orders__order_id__steps__number__post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                "x-watchkeeper"?: string | null;
+            };
             path: {
                 order_id: number;
                 number: number;
             };
-            cookie?: never;
+            cookie?: {
+                watchkeeper_session?: string | null;
+            };
         };
         requestBody: {
             content: {
@@ -1338,25 +1622,30 @@ export interface operations {
                     "application/json": components["schemas"]["WorkOrderDetail"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description Client Error */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    complete_work_order_api_work_orders__id__complete_post: {
+    complete_api_work_orders__order_id__complete_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                "x-watchkeeper"?: string | null;
+            };
             path: {
                 order_id: number;
             };
-            cookie?: never;
+            cookie?: {
+                watchkeeper_session?: string | null;
+            };
         };
         requestBody: {
             content: {
@@ -1373,25 +1662,30 @@ export interface operations {
                     "application/json": components["schemas"]["WorkOrderDetail"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description Client Error */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    cancel_work_order_api_work_orders__id__cancel_post: {
+    cancel_api_work_orders__order_id__cancel_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                "x-watchkeeper"?: string | null;
+            };
             path: {
                 order_id: number;
             };
-            cookie?: never;
+            cookie?: {
+                watchkeeper_session?: string | null;
+            };
         };
         requestBody: {
             content: {
@@ -1408,128 +1702,14 @@ export interface operations {
                     "application/json": components["schemas"]["WorkOrderDetail"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description Client Error */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    list_accounts_api_accounts_get: {
-        parameters: {
-            query?: {
-                may?: components["schemas"]["Permission"] | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["AccountView"][];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    get_history_api_points__key__history_get: {
-        parameters: {
-            query?: {
-                seconds?: number;
-            };
-            header?: never;
-            path: {
-                key: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HistoryView"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    get_limits_api_points__key__limits_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                key: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["LimitView"][];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    get_status_api_status_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["StatusView"];
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };

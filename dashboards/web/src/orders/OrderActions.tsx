@@ -1,10 +1,11 @@
-import { Modal, NativeSelect, Textarea } from "@mantine/core";
+import { NativeSelect, Textarea } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { accountsQuery, sessionQuery } from "../api/queries";
 import type { WorkOrderDetail } from "../api/types";
 import { liveStore, useLiveView } from "../live/live";
+import { Dialog } from "../shell/Dialog";
 import { problemWords } from "../shell/problems";
 import { type OrderCommand, useOrderCommand } from "./commands";
 import { hasTheOrder } from "./mine";
@@ -49,16 +50,14 @@ export function OrderActions({ order }: { order: WorkOrderDetail }) {
       {order.assignee !== null && !mine && (
         <p className="secondary">{t("order.onlyAssignee", { name: order.assignee })}</p>
       )}
-      <Modal
+      <Dialog
         opened={asking !== null}
         onClose={() => setAsking(null)}
         title={asking && `${t(`order.${asking}`)} · ${order.number}`}
-        closeButtonProps={{ "aria-label": t("order.keep") }}
-        transitionProps={{ duration: 0 }}
       >
         {asking === "complete" && <CompleteForm order={order} onClose={() => setAsking(null)} />}
         {asking === "cancel" && <CancelForm order={order} onClose={() => setAsking(null)} />}
-      </Modal>
+      </Dialog>
     </>
   );
 }

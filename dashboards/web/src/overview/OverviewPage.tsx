@@ -4,12 +4,18 @@ import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { lookOf, type MarkLook, PriorityMark } from "../alarms/PriorityMark";
 import { facilityQuery } from "../api/queries";
-import { type Alarm, type Asset, PRIORITIES, type Priority, SYSTEMS, type System } from "../api/types";
+import { type Alarm, type Asset, PRIORITIES, type Priority, type System } from "../api/types";
 import { useLocal } from "../i18n";
 import { useLiveView } from "../live/live";
 import { LoadState } from "../shell/LoadState";
 import { PointValue } from "./PointValue";
 import { worstByAsset } from "./worst";
+
+/** Two columns of about the same height: detectors are many, doors and lifts are fewer. */
+const COLUMNS: readonly (readonly System[])[] = [
+  ["lift", "access"],
+  ["pump", "fire"],
+];
 
 /** The four systems at a glance: grey when all is well. */
 export function OverviewPage() {
@@ -22,14 +28,18 @@ export function OverviewPage() {
   return (
     <div className="overview">
       <h1 className="visually-hidden">{t("nav.overview")}</h1>
-      {SYSTEMS.map((system) => (
-        <SystemPanel
-          key={system}
-          system={system}
-          assets={assets.filter((asset) => asset.system === system)}
-          alarms={alarms.filter((alarm) => alarm.system === system)}
-          worst={worst}
-        />
+      {COLUMNS.map((systems) => (
+        <div key={systems.join()} className="stack">
+          {systems.map((system) => (
+            <SystemPanel
+              key={system}
+              system={system}
+              assets={assets.filter((asset) => asset.system === system)}
+              alarms={alarms.filter((alarm) => alarm.system === system)}
+              worst={worst}
+            />
+          ))}
+        </div>
       ))}
     </div>
   );

@@ -1,6 +1,6 @@
-import { Modal } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { useTranslation } from "react-i18next";
+import { Dialog } from "./Dialog";
 import { useShortcut } from "./shortcuts";
 
 const KEYS = [
@@ -23,12 +23,7 @@ export function KeyboardHelp() {
   const [opened, { open, close }] = useDisclosure(false);
   useShortcut("?", open);
   return (
-    <Modal
-      opened={opened}
-      onClose={close}
-      title={t("help.title")}
-      closeButtonProps={{ "aria-label": t("detail.close") }}
-    >
+    <Dialog opened={opened} onClose={close} title={t("help.title")}>
       <table className="help-table">
         <tbody>
           {KEYS.map(([keys, what]) => (
@@ -45,6 +40,6 @@ export function KeyboardHelp() {
           ))}
         </tbody>
       </table>
-    </Modal>
+    </Dialog>
   );
 }

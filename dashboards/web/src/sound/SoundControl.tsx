@@ -1,8 +1,9 @@
-import { Modal, NativeSelect } from "@mantine/core";
+import { NativeSelect } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { useTranslation } from "react-i18next";
 import { PriorityMark } from "../alarms/PriorityMark";
 import { PRIORITIES } from "../api/types";
+import { Dialog } from "../shell/Dialog";
 import { useShortcut } from "../shell/shortcuts";
 import type { SoundMode } from "./annunciator";
 import { sound, useAttending, useSounding, useSoundModes } from "./sound";
@@ -34,17 +35,12 @@ export function SoundControl() {
           )}
         </svg>
       </button>
-      <Modal
-        opened={opened}
-        onClose={close}
-        title={t("sound.title")}
-        closeButtonProps={{ "aria-label": t("detail.close") }}
-      >
+      <Dialog opened={opened} onClose={close} title={t("sound.title")}>
         <div className="form">
           <SoundSettings />
           <p className="secondary">{t("sound.hint")}</p>
         </div>
-      </Modal>
+      </Dialog>
     </>
   );
 }

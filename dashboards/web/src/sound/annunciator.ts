@@ -12,7 +12,7 @@ export const DEFAULT_MODES: SoundModes = { 1: "repeat", 2: "repeat", 3: "once", 
  * Silencing quiets what sounds now and says nothing about having seen it; a new alarm sounds again.
  */
 export class Annunciator {
-  /** Version of the priority at which each unacknowledged alarm was first heard of; gone when acknowledged. */
+  /** The unacknowledged alarms heard of so far, each with the priority it had. */
   #known = new Map<number, Priority>();
   #sounding = new Set<number>();
 
@@ -44,7 +44,7 @@ export class Annunciator {
     this.#sounding.clear();
   }
 
-  /** Forget everything: what stands when someone logs in is not new. */
+  /** Forget everything: whoever comes next hears what nobody has acknowledged. */
   reset(): void {
     this.#known.clear();
     this.#sounding.clear();

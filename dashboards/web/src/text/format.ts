@@ -48,16 +48,20 @@ export function useTimes(): TimeFormats {
   return useMemo(() => timeFormats(language, zone), [language, zone]);
 }
 
-const SIGNIFICANT = 4;
-
-/** Return a number as an operator reads it: four significant digits, never an exponent for plant values. */
-export function formatNumber(value: number): string {
-  if (Number.isInteger(value)) return String(value);
-  const whole = Math.trunc(Math.abs(value)).toString().length;
-  return value.toFixed(Math.min(3, Math.max(0, SIGNIFICANT - whole)));
+/** Return how many decimals mean something to an operator for a value of this size. */
+function decimalsOf(value: number): number {
+  const size = Math.abs(value);
+  if (size >= 1_000) return 0;
+  if (size >= 10) return 1;
+  return size >= 1 ? 2 : 3;
 }
 
-/** Return a value with its unit, `92.40 °C`. */
+/** Return a live number with a steady number of decimals, so that its digits do not jump. */
+export function formatNumber(value: number): string {
+  return Number.isInteger(value) ? String(value) : value.toFixed(decimalsOf(value));
+}
+
+/** Return a value with its unit, `92.4 °C`. */
 export function formatQuantity(value: number | null | undefined, unit: string): string {
   if (value === null || value === undefined) return "";
   return unit ? `${formatNumber(value)}\u202f${unit}` : formatNumber(value);

@@ -94,6 +94,7 @@ function options({ element, point, limits, span, height, times, language }: Look
       {
         ...axis,
         space: 70,
+        size: 26,
         values: (_chart, splits) => splits.map((second) => times.time(second * 1000).slice(0, 5)),
       },
       { ...axis, size: stepped ? 84 : 52, ...(stepped ? stateAxis(point, language) : {}) },
