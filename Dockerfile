@@ -12,6 +12,6 @@ RUN pip install --no-cache-dir -r /wheels/requirements.txt numba && pip install 
  && rm -r /wheels && useradd --create-home watchkeeper && install -d -o watchkeeper /var/lib/watchkeeper
 USER watchkeeper
 ENV WATCHKEEPER_DATA_DIR=/var/lib/watchkeeper WATCHKEEPER_HOST=0.0.0.0
-EXPOSE 8000
+EXPOSE 8080
 ENTRYPOINT ["watchkeeper"]
 CMD ["run"]

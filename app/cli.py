@@ -45,7 +45,7 @@ def print_json(value: object) -> None:
 @cli.command()
 def demo(
     *,
-    port: Annotated[int, typer.Option(help="Of the console; 0 takes a free one.")] = 8000,
+    port: Annotated[int, typer.Option(help="Of the console; 0 takes a free one.")] = 8080,
     seconds: Annotated[float | None, typer.Option(min=1, help="Stop after so long; without it, on Ctrl-C.")] = None,
     headless: Annotated[bool, typer.Option("--headless", help="Say nothing while it runs, on a free port.")] = False,
     json: JsonOption = False,

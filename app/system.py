@@ -178,6 +178,7 @@ def listening_socket(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen()  # from now on whoever connects waits for the server instead of being refused
     except OSError as error:
         listener.close()
         raise PortTakenError(host, port) from error

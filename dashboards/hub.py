@@ -34,7 +34,7 @@ OUTBOX_PERIOD_S = 1.0
 """How often the outbox is read without being woken: other processes may write to it, too."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Client:
     """One browser tab."""
 

@@ -51,7 +51,7 @@ class ConnectionStatus:
     connection_id: str
     state: ConnectionState = ConnectionState.CONNECTING
     detail: str = ""
-    """Why it is down, in words; empty while it is up."""
+    """Why it is down, in words; while it is up, which devices on it do not answer, or empty."""
     samples: int = 0
     errors: int = 0
     """Samples that came out bad, exceptions and malformed payloads."""

@@ -17,7 +17,7 @@ class ConsoleClient:
     """One listener on the live channel."""
 
     def __init__(self, address: str, on_alarm: Callable[[int], None]) -> None:
-        """Take the console's address, such as ``http://127.0.0.1:8000``, and what to tell about each alarm's id."""
+        """Take the console's address, such as ``http://127.0.0.1:8080``, and what to tell about each alarm's id."""
         self._address = address
         self._on_alarm = on_alarm
 

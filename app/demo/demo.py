@@ -162,20 +162,21 @@ class Tower:
         """Run until ``stop`` is set or the seconds are over."""
         address = "http://{}:{}".format(*listener.getsockname())
         ended = asyncio.Event()
-        devices = asyncio.create_task(self._simulation.run(), name="simulation")
         system = asyncio.create_task(serve(self._system, listener, ended), name="system")
-        helpers = [
+        devices = asyncio.create_task(self._simulation.run(), name="simulation")
+        watchers = [
             asyncio.create_task(self._report(address), name="report"),
             asyncio.create_task(self._listen(address), name="console client"),
         ]
+        parts = [system, devices, *watchers]
         try:
-            await first_of(stop, seconds, [devices, system])
+            await first_of(stop, seconds, parts)
         finally:
-            await cancel(helpers)
+            await cancel(watchers)
             ended.set()
             await asyncio.gather(system, return_exceptions=True)
             await cancel([devices])
-        for part in (system, devices):
+        for part in parts:
             if not part.cancelled():
                 part.result()
 

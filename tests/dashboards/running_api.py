@@ -54,13 +54,14 @@ class RunningApi:
         rows = [Sample(keys[address], now_ns, now_ns, value, Quality.GOOD) for address, value in values]
         self.engine.step([Delivery(connection_id="wire", batch=SampleBatch.of(rows))])
 
-    def client(self, role: Role | None) -> httpx.Client:
-        """Return a client that is logged in as someone of that role, or not at all."""
-        client = httpx.Client(base_url=self.address, headers={"X-Watchkeeper": "1"})
-        if role is not None:
-            answer = client.post("/api/session", json={"login": role.value, "password": PASSWORD})
-            assert answer.status_code == 200, answer.text
-        return client
+    @contextmanager
+    def client(self, role: Role | None) -> Iterator[httpx.Client]:
+        """Give a client that is logged in as someone of that role, or not at all."""
+        with httpx.Client(base_url=self.address, headers={"X-Watchkeeper": "1"}) as client:
+            if role is not None:
+                answer = client.post("/api/session", json={"login": role.value, "password": PASSWORD})
+                assert answer.status_code == 200, answer.text
+            yield client
 
 
 @contextmanager

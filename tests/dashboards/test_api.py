@@ -20,7 +20,7 @@ def api(tmp_path: Path) -> Iterator[RunningApi]:
 
 def raise_fire(api: RunningApi) -> dict[str, Any]:
     """Let the detector alarm and return its alarm."""
-    api.samples(("detector-101/smoke", 1.0))
+    api.samples(("detector-101/alarm", 1.0))
     with api.client(Role.OPERATOR) as client:
         [alarm] = client.get("/api/alarms", params={"system": "fire"}).json()["alarms"]
     result: dict[str, Any] = alarm

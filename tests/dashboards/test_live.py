@@ -50,7 +50,7 @@ def of_type(kind: str) -> Callable[[dict[str, Any]], bool]:
 
 
 async def smoke(api: RunningApi, value: float) -> None:
-    await asyncio.to_thread(api.samples, ("detector-101/smoke", value))
+    await asyncio.to_thread(api.samples, ("detector-101/alarm", value))
 
 
 async def test_an_alarm_and_its_order_arrive_without_asking(api: RunningApi) -> None:
