@@ -84,13 +84,13 @@ HELD = 2
 
 # Columns of ``Points.time``.
 DUE = 0
-"""Source time from which some row may change by itself."""
+"""Source time from which on a sample has to be looked at whatever its value; ``UNSEEN``: the very next one."""
 NEWEST = 1
 """Source time of the newest usable sample."""
 ARRIVED = 2
 """Gateway time of the same sample."""
 WAKE = 3
-"""``DUE`` on the gateway's clock, for sweeps."""
+"""Gateway time from which on a sweep has to look."""
 
 # Columns of ``Rows.setup``.
 KIND = 0
@@ -362,10 +362,13 @@ def rearm(columns: Columns, p: int) -> None:
     points = columns.points
     behind = lag(points, p)
     wake = NEVER
+    broken_by_sample = False
     for r in range(points.first_row[p], points.first_row[p + 1]):
         wake = min(wake, ripe(columns, p, r, behind))
+        if columns.rows.setup[KIND, r] == NO_DATA and columns.rows.live[PHASE, r] != NORMAL:
+            broken_by_sample = True
     points.time[WAKE, p] = wake
-    points.time[DUE, p] = wake - behind
+    points.time[DUE, p] = UNSEEN if broken_by_sample else wake - behind
     block = p >> BLOCK
     points.block_wake[block] = min(points.block_wake[block], wake)
 

@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from facility.equipment import LimitSide, Priority
+from facility.errors import ConfigurationError
+from facility.quality import Quality
+from facility.samples import SampleBatch
+from rules.engine import RuleEngine
+from rules.events import Reason, TransitionKind
+from tests.rules.plant import HOURS, MODE, TEMPERATURE, S, broken, hot, plant, readings, sample, silent, story
+
+
+def watching(*conditions: tuple[int, object], now_s: float = 0.0) -> RuleEngine:
+    return RuleEngine(plant(conditions), now_ns=round(now_s * S))  # type: ignore[arg-type]  # any condition
+
+
+def test_a_bearing_at_its_limit_is_not_beyond_it() -> None:
+    engine = watching((TEMPERATURE, hot()))
+    assert story(engine.evaluate(readings((0, 80.0)))) == []
+    assert story(engine.evaluate(readings((1, math.nextafter(80.0, 99))))) == [("raised", "high", 1)]
+
+
+def test_an_alarm_carries_its_evidence() -> None:
+    engine = watching((TEMPERATURE, hot(on_delay_s=5)))
+    (change,) = engine.evaluate(readings((1, 85), (3, 86), (7, 87))).transitions
+    assert (change.rule_id, change.kind, change.reason) == (1, TransitionKind.RAISED, Reason.HIGH)
+    assert (change.at_ns, change.since_ns) == (6 * S, 1 * S)
+    assert (change.value, change.limit, change.side) == (86, 80, LimitSide.HIGH)  # what it was when the delay ended
+    assert change.priority is Priority.MEDIUM
+
+
+def test_a_value_inside_the_deadband_keeps_the_alarm() -> None:
+    engine = watching((TEMPERATURE, hot()))
+    assert story(engine.evaluate(readings((0, 81), (1, 78.1), (2, 80), (3, 78.0)))) == [
+        ("raised", "high", 0),
+        ("cleared", "normal", 3),
+    ]
+
+
+def test_without_a_deadband_coming_back_to_the_limit_clears() -> None:
+    engine = watching((TEMPERATURE, hot(high=0, high_high=None, deadband=0)))
+    assert story(engine.evaluate(readings((0, 1), (1, 0)))) == [("raised", "high", 0), ("cleared", "normal", 1)]
+
+
+def test_a_rise_through_both_limits_escalates_and_the_way_back_eases() -> None:
+    engine = watching((TEMPERATURE, hot()))
+    changes = engine.evaluate(readings((0, 85), (1, 95), (2, 85), (3, 50))).transitions
+    assert [(change.kind.value, int(change.priority)) for change in changes] == [
+        ("raised", 3),
+        ("escalated", 1),
+        ("eased", 3),
+        ("cleared", 3),
+    ]
+
+
+def test_a_jump_beyond_both_limits_is_one_alarm_at_the_outer_one() -> None:
+    engine = watching((TEMPERATURE, hot()))
+    (change,) = engine.evaluate(readings((0, 99))).transitions
+    assert (change.kind, change.side, change.limit) == (TransitionKind.RAISED, LimitSide.HIGH_HIGH, 90)
+    (change,) = engine.evaluate(readings((1, 20))).transitions
+    assert change.kind is TransitionKind.CLEARED
+
+
+def test_a_spike_shorter_than_the_on_delay_raises_nothing() -> None:
+    engine = watching((TEMPERATURE, hot(on_delay_s=5)))
+    assert story(engine.evaluate(readings((0, 85), (4, 70), (6, 85), (10, 70)))) == []
+    assert story(engine.sweep(60 * S)) == []
+
+
+def test_a_point_that_reports_only_changes_raises_when_its_delay_is_over() -> None:
+    engine = watching((TEMPERATURE, hot(on_delay_s=5)))
+    engine.evaluate(readings((0, 85)))
+    assert engine.next_deadline_ns == 5 * S
+    assert story(engine.sweep(4 * S)) == []
+    assert story(engine.sweep(20 * S)) == [("raised", "high", 5)]
+    assert engine.next_deadline_ns is None
+
+
+def test_an_alarm_that_dips_shorter_than_its_off_delay_stays() -> None:
+    engine = watching((TEMPERATURE, hot(off_delay_s=5)))
+    assert story(engine.evaluate(readings((0, 85), (2, 70), (5, 85), (8, 70), (20, 70)))) == [
+        ("raised", "high", 0),
+        ("cleared", "normal", 13),
+    ]
+
+
+def test_a_bad_sample_decides_nothing_and_an_uncertain_one_does() -> None:
+    engine = watching((TEMPERATURE, hot()))
+    bad = SampleBatch.of([sample(0, 99, quality=Quality.BAD_SENSOR_FAILURE)])
+    assert story(engine.evaluate(bad)) == []
+    uncertain = SampleBatch.of([sample(1, 99, quality=Quality.UNCERTAIN_STALE)])
+    assert story(engine.evaluate(uncertain)) == [("raised", "high_high", 1)]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_value_that_is_no_number_decides_nothing(value: float) -> None:
+    engine = watching((TEMPERATURE, hot()), (TEMPERATURE, silent(10)))
+    engine.evaluate(readings((0, 85)))
+    assert story(engine.evaluate(readings((1, value)))) == []
+    assert story(engine.sweep(10 * S)) == [("raised", "no_data", 10)]
+
+
+def test_a_sample_older_than_the_newest_moves_no_delay_and_clears_nothing() -> None:
+    engine = watching((TEMPERATURE, hot(on_delay_s=5)))
+    assert story(engine.evaluate(readings((10, 85), (2, 70), (3, 99), (16, 85)))) == [("raised", "high", 15)]
+
+
+def test_samples_out_of_an_hour_old_buffer_do_not_satisfy_a_delay_at_once() -> None:
+    engine = watching((TEMPERATURE, hot(on_delay_s=30)))
+    engine.evaluate(SampleBatch.of([sample(100, 85, late_s=3600)]))
+    assert story(engine.sweep(3701 * S)) == []
+    engine.evaluate(SampleBatch.of([sample(110, 70, late_s=3592)]))
+    assert story(engine.sweep(9999 * S)) == []
+
+
+def test_a_device_whose_clock_lags_is_not_silent() -> None:
+    engine = watching((TEMPERATURE, silent(30)), now_s=95)
+    for second in range(100, 200, 10):
+        assert story(engine.evaluate(SampleBatch.of([sample(second - 90, 20, late_s=90)]))) == []
+        assert story(engine.sweep((second + 5) * S)) == []
+
+
+def test_silence_is_raised_at_its_timeout_and_ends_with_the_next_reading() -> None:
+    engine = watching((TEMPERATURE, silent(30)))
+    engine.evaluate(readings((10, 20)))
+    (change,) = engine.sweep(100 * S).transitions
+    assert (change.kind, change.reason, change.at_ns, change.since_ns) == ("raised", "no_data", 40 * S, 10 * S)
+    assert math.isnan(change.value)
+    assert change.limit == 30
+    assert story(engine.evaluate(readings((110, 20)))) == [("cleared", "normal", 110)]
+
+
+def test_a_point_that_never_spoke_is_silent_from_the_start_on() -> None:
+    engine = watching((TEMPERATURE, silent(30)), now_s=100)
+    assert story(engine.sweep(129 * S)) == []
+    assert story(engine.sweep(131 * S)) == [("raised", "no_data", 130)]
+
+
+def test_bad_samples_do_not_break_a_silence() -> None:
+    engine = watching((TEMPERATURE, silent(30)))
+    for second in range(0, 40, 5):
+        engine.evaluate(SampleBatch.of([sample(second, 1, quality=Quality.BAD_COMMUNICATION)]))
+    assert story(engine.sweep(40 * S)) == [("raised", "no_data", 30)]
+
+
+def test_a_change_among_wanted_states_neither_clears_nor_restarts_the_delay() -> None:
+    engine = watching((MODE, broken("jammed", "burnt", on_delay_s=10)))
+    assert story(engine.evaluate(readings((0, 2), (6, 4), (11, 2), (12, 4), (13, 3), (14, 1), point=MODE))) == [
+        ("raised", "state", 10),
+        ("cleared", "normal", 13),
+    ]
+
+
+def test_a_state_alarm_names_the_state_it_saw() -> None:
+    engine = watching((MODE, broken("jammed", "manual", "burnt")))
+    (change,) = engine.evaluate(readings((0, 4), point=MODE)).transitions
+    assert (change.value, change.limit) == (4, 4)
+
+
+def test_run_hours_fall_due_once_for_each_multiple() -> None:
+    engine = watching()
+    due = engine.evaluate(readings((0, 499), (1, 499.9), (2, 500), (3, 501), (4, 999), (5, 2100), point=HOURS)).due
+    assert [(item.asset_id, item.plan, item.due_key, item.value) for item in due] == [
+        ("pump-1", "greasing", 1, 500),
+        ("pump-1", "greasing", 4, 2100),
+    ]
+
+
+def test_a_meter_seen_for_the_first_time_only_arms_its_plan() -> None:
+    engine = watching()
+    assert engine.evaluate(readings((0, 1234), point=HOURS)).due == ()
+    assert len(engine.evaluate(readings((1, 1500), point=HOURS)).due) == 1
+
+
+def test_a_replaced_meter_orders_nothing_twice() -> None:
+    engine = watching()
+    assert engine.evaluate(readings((0, 1400), (1, 0), (2, 510), (3, 1010), point=HOURS)).due == ()
+
+
+def test_points_without_rules_and_points_that_do_not_exist_are_ignored() -> None:
+    engine = watching((TEMPERATURE, hot()))
+    for point in (MODE, 4, 10**6, -1):
+        assert story(engine.evaluate(readings((0, 99), point=point))) == []
+
+
+def test_a_plant_without_rules_has_nothing_to_say() -> None:
+    engine = RuleEngine(plant(), now_ns=0)
+    assert engine.next_deadline_ns is None
+    assert engine.sweep(S).transitions == ()
+
+
+def test_a_state_that_the_point_does_not_have_is_refused_with_the_ones_it_has() -> None:
+    with pytest.raises(ConfigurationError, match="has no state molten; write one of: stopped, running, jammed"):
+        watching((MODE, broken("molten")))
+
+
+def test_more_changes_than_the_output_holds_are_all_reported() -> None:
+    engine = watching((TEMPERATURE, hot(high_high=None)))
+    swings = [(float(second), 85.0 if second % 2 == 0 else 20.0) for second in range(20_001)]
+    assert len(engine.evaluate(readings(*swings)).transitions) == 20_001
