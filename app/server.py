@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import structlog
-from facility.settings import Settings
 
 from app.system import listening_socket, open_system, serve
 from facility.clock import Clock
+from facility.settings import Settings
 from facility.storage.database import reading
 from people.service import accounts
 

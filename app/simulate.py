@@ -7,11 +7,10 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
-from facility.site_file import read_site
-
 from facility.class_files import load_classes
 from facility.clock import ScaledClock, SystemClock
 from facility.equipment import System
+from facility.site_file import read_site
 from simulators.scenario import Scenario, read_scenario
 from simulators.simulation import build_simulation
 

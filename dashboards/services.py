@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from facility.history.history import History
 from sqlalchemy import Engine
 
 from dashboards.hub import LiveHub
 from facility.clock import Clock
+from facility.history.history import History
 from facility.latest import LatestValues
 from facility.model import Facility
 from gateway.events import ConnectionStatus

@@ -6,12 +6,10 @@ import math
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from alarms.model import Alarm
-from facility.units import display_unit
 from sqlalchemy import Connection
-from workorders.model import WorkOrder
 
 from alarms import repository as alarms
+from alarms.model import Alarm
 from dashboards.schemas import (
     AccountView,
     AlarmDetail,
@@ -31,9 +29,11 @@ from facility.equipment import LocalText
 from facility.latest import LatestValue
 from facility.model import Asset, Facility, Point
 from facility.storage.outbox import Topic
+from facility.units import display_unit
 from people.journal import journal_of
 from people.model import Account
 from workorders import repository as workorders
+from workorders.model import WorkOrder
 
 
 def moment(ns: int) -> datetime:

@@ -26,7 +26,10 @@ class EmbeddedBroker:
 
 @asynccontextmanager
 async def embedded_broker(port: int, folder: Path) -> AsyncIterator[EmbeddedBroker]:
-    """Run a broker on loopback until the block ends; its password is made anew each time and kept hashed in ``folder``."""
+    """Run a broker on loopback until the block ends.
+
+    Its password is made anew each time and kept hashed in ``folder``.
+    """
     account = EmbeddedBroker(port=port, username="harbour", password=secrets.token_urlsafe(16))
     password_file = folder / "broker-passwords"
     password_file.write_text(f"{account.username}:{PasswordHasher(time_cost=1).hash(account.password)}\n")

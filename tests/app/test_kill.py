@@ -12,20 +12,20 @@ from pathlib import Path
 
 import orjson
 import paho.mqtt.client as mqtt
-from facility.storage.tables import device_event, point, rule
 from paho.mqtt.enums import CallbackAPIVersion
 from sqlalchemy import Engine, func, select
 
 from alarms.tables import alarm_episode
 from facility.clock import NS_PER_S
 from facility.storage.database import open_database, reading
+from facility.storage.tables import device_event, point, rule
 from tests.app.processes import addresses, wait_until, watchkeeper
 from tests.servers import Mosquitto, mosquitto_in
 from workorders.tables import work_order, work_order_alarm
 
 HERE = Path(__file__).parent
 KILLS = 20
-LONGEST_LIFE_S = 4.0
+LONGEST_LIFE_S = 2.5
 
 EXPECTED = {
     ("door-2", "held_open"),
@@ -75,14 +75,22 @@ def stored_events(database: Engine) -> set[tuple[str, str]]:
 
 
 def kill_again_and_again(environment: dict[str, str], log: Path) -> None:
-    """Start the system and kill it at a random instant of its life, start-up included."""
+    """Kill the system at random instants: every second time while it starts, the others while it works."""
     chance = random.Random(20)  # noqa: S311  # any instants will do, but the same ones each time
-    for _ in range(KILLS):
+    for life in range(KILLS):
+        served = log.read_text().count("serves")
         with watchkeeper("run", environment=environment, log=log) as process:
-            time.sleep(chance.uniform(0.5, LONGEST_LIFE_S))  # the length of a life, not a wait for a result
+            if life % 2:
+                await_serving(log, served + 1)
+            time.sleep(chance.uniform(0.1, LONGEST_LIFE_S))  # the length of a life, not a wait for a result
             assert process.poll() is None, log.read_text()[-4000:]
             process.send_signal(signal.SIGKILL)
             process.wait()
+
+
+def await_serving(log: Path, times: int) -> None:
+    """Return when the log says for the n-th time that the system serves."""
+    wait_until(lambda: log.read_text().count("serves") >= times, within_s=60, why=log.read_text)
 
 
 def test_twenty_kills_lose_nothing_and_open_nothing_twice(tmp_path: Path) -> None:

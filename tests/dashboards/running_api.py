@@ -11,7 +11,6 @@ from pathlib import Path
 
 import httpx
 import uvicorn
-from facility.history.duckdb_history import DuckDbHistory
 from sqlalchemy import Engine
 
 from app.engine import Commit, EngineThread
@@ -20,6 +19,7 @@ from dashboards.api import create_app
 from dashboards.hub import LiveHub
 from dashboards.services import Services
 from facility.clock import NS_PER_S, VirtualClock
+from facility.history.duckdb_history import DuckDbHistory
 from facility.latest import LatestValues
 from facility.model import Facility
 from facility.quality import Quality
