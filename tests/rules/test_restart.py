@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from sqlalchemy import Engine
+
+from facility.equipment import Condition, Priority
+from facility.model import Facility
+from facility.storage.database import metadata
+from rules.engine import RuleEngine
+from rules.fingerprint import of_rule
+from rules.repository import load_states, save_states
+from rules.state import Phase, SavedState
+from tests.rules.plant import HOURS, MODE, TEMPERATURE, S, broken, hot, plant, readings, silent, story
+
+
+@pytest.fixture
+def disk(database: Engine) -> Engine:
+    metadata.create_all(database)
+    return database
+
+
+def saved(disk: Engine, engine: RuleEngine) -> list[SavedState]:
+    """What a new process would find, if this one were killed now."""
+    with disk.begin() as connection:
+        save_states(connection, engine.take_changed())
+    with disk.begin() as connection:
+        return load_states(connection)
+
+
+def edited(disk: Engine, before: Condition, after: Condition, at_s: float = 100) -> RuleEngine:
+    """An engine whose bearing alarm is active under a rule that was edited since."""
+    engine = RuleEngine(plant([(TEMPERATURE, before)]), now_ns=0)
+    assert len(engine.evaluate(readings((50, 95))).transitions) == 1
+    return RuleEngine(plant([(TEMPERATURE, after)]), saved=saved(disk, engine), now_ns=round(at_s * S))
+
+
+def test_a_running_delay_goes_on_where_it_was(disk: Engine) -> None:
+    engine = RuleEngine(plant([(TEMPERATURE, hot(on_delay_s=60))]), now_ns=0)
+    engine.evaluate(readings((10, 85)))
+    engine = RuleEngine(plant([(TEMPERATURE, hot(on_delay_s=60))]), saved=saved(disk, engine), now_ns=40 * S)
+    assert story(engine.sweep(69 * S)) == []
+    (change,) = engine.sweep(71 * S).transitions
+    assert (change.at_ns, change.since_ns, change.value) == (70 * S, 10 * S, 85)
+
+
+def test_a_delay_that_ended_while_nobody_watched_is_decided_by_the_next_reading(disk: Engine) -> None:
+    engine = RuleEngine(plant([(TEMPERATURE, hot(on_delay_s=60))]), now_ns=0)
+    engine.evaluate(readings((10, 85)))
+    states = saved(disk, engine)
+
+    still_hot = RuleEngine(plant([(TEMPERATURE, hot(on_delay_s=60))]), saved=states, now_ns=500 * S)
+    assert story(still_hot.sweep(501 * S)) == []
+    assert story(still_hot.evaluate(readings((502, 86)))) == [("raised", "high", 70)]
+
+    cooled = RuleEngine(plant([(TEMPERATURE, hot(on_delay_s=60))]), saved=states, now_ns=500 * S)
+    assert story(cooled.evaluate(readings((502, 20)))) == []
+
+    queued = RuleEngine(plant([(TEMPERATURE, hot(on_delay_s=60))]), saved=states, now_ns=500 * S)
+    assert story(queued.evaluate(readings((20, 85), (69, 20), (502, 85)))) == []
+
+
+def test_an_alarm_stays_and_ends_once_after_a_restart(disk: Engine) -> None:
+    engine = RuleEngine(plant([(TEMPERATURE, hot())]), now_ns=0)
+    engine.evaluate(readings((10, 85)))
+    engine = RuleEngine(plant([(TEMPERATURE, hot())]), saved=saved(disk, engine), now_ns=40 * S)
+    assert story(engine.evaluate(readings((41, 79), (42, 85)))) == []
+    (change,) = engine.evaluate(readings((43, 20))).transitions
+    assert (change.kind, change.since_ns) == ("cleared", 10 * S)
+
+
+def test_readings_that_the_broker_sends_again_open_nothing_twice(disk: Engine) -> None:
+    engine = RuleEngine(plant([(TEMPERATURE, hot())]), now_ns=0)
+    engine.evaluate(readings((10, 85), (11, 20), (12, 85)))
+    engine = RuleEngine(plant([(TEMPERATURE, hot())]), saved=saved(disk, engine), now_ns=40 * S)
+    assert story(engine.evaluate(readings((10, 85), (11, 20), (12, 85), (13, 85)))) == []
+
+
+def test_a_new_title_keeps_the_alarm(disk: Engine) -> None:
+    engine = RuleEngine(plant([(TEMPERATURE, hot())], title="Too hot"), now_ns=0)
+    engine.evaluate(readings((10, 85)))
+    states = saved(disk, engine)
+    engine = RuleEngine(plant([(TEMPERATURE, hot())], title="Bearing too hot"), saved=states, now_ns=40 * S)
+    assert story(engine.evaluate(readings((41, 79)))) == []  # inside the deadband: only a kept alarm stays
+
+
+def test_a_raised_limit_clears_an_alarm_that_no_longer_holds(disk: Engine) -> None:
+    engine = edited(disk, hot(high_high=None), hot(high=96, high_high=None))
+    assert story(engine.sweep(101 * S)) == []
+    assert story(engine.evaluate(readings((102, 95)))) == [("cleared", "normal", 102)]
+
+
+def test_a_moved_limit_keeps_an_alarm_that_still_holds(disk: Engine) -> None:
+    engine = edited(disk, hot(high_high=None), hot(high=70, high_high=None))
+    assert story(engine.evaluate(readings((102, 75)))) == []
+    assert story(engine.evaluate(readings((103, 20)))) == [("cleared", "normal", 103)]
+
+
+def test_a_changed_priority_is_announced_by_the_next_reading(disk: Engine) -> None:
+    before = hot(high_high=None)
+    limit = before.limits["high"].model_copy(update={"priority": Priority.CRITICAL})  # type: ignore[index]  # a StrEnum
+    engine = edited(disk, before, before.model_copy(update={"limits": {next(iter(before.limits)): limit}}))
+    assert story(engine.evaluate(readings((102, 95)))) == [("escalated", "high", 102)]
+
+
+def test_an_alarm_whose_limit_was_removed_still_ends_and_only_once(disk: Engine) -> None:
+    engine = edited(disk, hot(high=99, high_high=90), hot(high=99, high_high=None))
+    states = saved(disk, engine)
+    assert story(engine.evaluate(readings((102, 95)))) == [("cleared", "normal", 102)]
+    again = RuleEngine(plant([(TEMPERATURE, hot(high=99, high_high=None))]), saved=saved(disk, engine), now_ns=103 * S)
+    assert story(again.evaluate(readings((104, 95)))) == []
+    killed = RuleEngine(plant([(TEMPERATURE, hot(high=99, high_high=None))]), saved=states, now_ns=103 * S)
+    assert story(killed.evaluate(readings((104, 95)))) == [("cleared", "normal", 104)]
+
+
+def test_time_without_a_watcher_is_no_silence(disk: Engine) -> None:
+    engine = RuleEngine(plant([(TEMPERATURE, silent(30))]), now_ns=0)
+    engine.evaluate(readings((10, 20)))
+    engine = RuleEngine(plant([(TEMPERATURE, silent(30))]), saved=saved(disk, engine), now_ns=1000 * S)
+    assert story(engine.sweep(1029 * S)) == []
+    assert story(engine.sweep(1030 * S)) == [("raised", "no_data", 1030)]
+
+
+def test_a_silence_past_half_its_timeout_goes_on_after_a_restart(disk: Engine) -> None:
+    engine = RuleEngine(plant([(TEMPERATURE, silent(60))]), now_ns=0)
+    engine.evaluate(readings((10, 20)))
+    engine.sweep(45 * S)
+    states = saved(disk, engine)
+    soon = RuleEngine(plant([(TEMPERATURE, silent(60))]), saved=states, now_ns=50 * S)
+    assert story(soon.sweep(71 * S)) == [("raised", "no_data", 70)]
+    later = RuleEngine(plant([(TEMPERATURE, silent(60))]), saved=states, now_ns=500 * S)
+    assert story(later.sweep(509 * S)) == []
+    assert story(later.sweep(511 * S)) == [("raised", "no_data", 510)]
+
+
+def test_a_multiple_that_was_passed_while_nobody_watched_falls_due(disk: Engine) -> None:
+    engine = RuleEngine(plant(), now_ns=0)
+    engine.evaluate(readings((10, 400), point=HOURS))
+    engine = RuleEngine(plant(), saved=saved(disk, engine), now_ns=500 * S)
+    assert [item.due_key for item in engine.evaluate(readings((501, 510), point=HOURS)).due] == [1]
+    engine = RuleEngine(plant(), saved=saved(disk, engine), now_ns=502 * S)
+    assert engine.evaluate(readings((503, 511), point=HOURS)).due == ()
+
+
+def test_states_of_rules_that_are_gone_are_ignored(disk: Engine) -> None:
+    engine = RuleEngine(plant({7: (TEMPERATURE, hot())}), now_ns=0)
+    engine.evaluate(readings((10, 99)))
+    engine = RuleEngine(plant({8: (TEMPERATURE, hot())}), saved=saved(disk, engine), now_ns=20 * S)
+    assert story(engine.evaluate(readings((30, 99)))) == [("raised", "high_high", 30)]
+
+
+def test_only_what_changed_is_handed_out_for_saving() -> None:
+    engine = RuleEngine(plant([(TEMPERATURE, hot(high_high=None)), (MODE, broken("jammed"))]), now_ns=0)
+    engine.evaluate(readings((10, 85), (11, 20), (12, 85)))
+    (state,) = engine.take_changed()
+    assert (state.owner, state.phase, state.since_ns, state.seen_ns) == ("rule:1", Phase.ACTIVE, 12 * S, 12 * S)
+    engine.evaluate(readings((13, 86)))
+    assert engine.take_changed() == []
+
+
+def test_saving_again_replaces_and_a_missing_value_survives(disk: Engine) -> None:
+    state = SavedState(
+        owner="rule:1",
+        row=2,
+        fingerprint="0123456789abcdef",
+        phase=Phase.PENDING,
+        since_ns=5,
+        began_ns=None,
+        seen_ns=-(2**62),
+        value=math.nan,
+        priority=3,
+    )
+    with disk.begin() as connection:
+        save_states(connection, [state, state])
+        save_states(connection, [])
+        (found,) = load_states(connection)
+    assert repr(found) == repr(state)
+
+
+def fingerprint_of(facility: Facility) -> str:
+    rule = facility.rules[1]
+    return of_rule(rule, facility.points[rule.point_key])
+
+
+def test_a_fingerprint_knows_meaning_and_ignores_words() -> None:
+    assert fingerprint_of(plant([(TEMPERATURE, hot())])) == fingerprint_of(plant([(TEMPERATURE, hot())], title="New"))
+    assert fingerprint_of(plant([(TEMPERATURE, hot())])) != fingerprint_of(plant([(TEMPERATURE, hot(high=81))]))
+    assert fingerprint_of(plant([(MODE, broken("jammed", "burnt"))])) == fingerprint_of(
+        plant([(MODE, broken("burnt", "jammed"))])
+    )
