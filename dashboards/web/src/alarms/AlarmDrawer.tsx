@@ -8,11 +8,12 @@ import { useLocal, useNamed } from "../i18n";
 import { liveStore, useLiveAlarm } from "../live/live";
 import { LoadState } from "../shell/LoadState";
 import { tellProblem } from "../shell/problems";
-import { formatQuantity, useTimes } from "../text/format";
+import { useTimes } from "../text/format";
 import { PointTrend } from "../trend/PointTrend";
 import { orderNumber } from "./AlarmRow";
 import { Journal } from "./Journal";
 import { lookOf, PriorityMark } from "./PriorityMark";
+import { quantityOf } from "./quantity";
 
 interface Props {
   id: number;
@@ -60,8 +61,7 @@ function Facts({ alarm, detail }: { alarm: Alarm; detail: AlarmDetail }) {
   const local = useLocal();
   const named = useNamed();
   const times = useTimes();
-  const limit =
-    alarm.limit === null ? "" : ` (${t("alarm.column.limit")} ${formatQuantity(alarm.limit, alarm.unit)})`;
+  const { value, limit } = quantityOf(alarm);
   return (
     <dl className="facts">
       <dt>{t("alarm.column.asset")}</dt>
@@ -78,8 +78,13 @@ function Facts({ alarm, detail }: { alarm: Alarm; detail: AlarmDetail }) {
       </dd>
       <dt>{t("alarm.column.value")}</dt>
       <dd>
-        {alarm.limit !== null && formatQuantity(alarm.value, alarm.unit)} {named("reason", alarm.reason)}
-        <span className="secondary">{limit}</span>
+        {value} {named("reason", alarm.reason)}
+        {limit && (
+          <span className="secondary">
+            {" "}
+            ({t("alarm.column.limit")} {limit})
+          </span>
+        )}
       </dd>
       <dt>{t("detail.raised")}</dt>
       <dd>{times.moment(alarm.raised_at)}</dd>

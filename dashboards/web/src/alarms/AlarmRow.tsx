@@ -3,8 +3,9 @@ import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import type { Alarm } from "../api/types";
 import { useLocal } from "../i18n";
-import { formatQuantity, useTimes } from "../text/format";
+import { useTimes } from "../text/format";
 import { lookOf, PriorityMark } from "./PriorityMark";
+import { quantityOf } from "./quantity";
 
 export const ROW_PX = 28;
 
@@ -23,6 +24,7 @@ export const AlarmRow = memo(function AlarmRow({ alarm, index, current, selected
   const { t } = useTranslation();
   const local = useLocal();
   const times = useTimes();
+  const quantity = quantityOf(alarm);
   return (
     <div
       role="row"
@@ -56,10 +58,10 @@ export const AlarmRow = memo(function AlarmRow({ alarm, index, current, selected
         {local(alarm.title)}
       </span>
       <span role="gridcell" className="number">
-        {isBeyondLimit(alarm) && formatQuantity(alarm.value, alarm.unit)}
+        {quantity.value}
       </span>
       <span role="gridcell" className="number secondary">
-        {formatQuantity(alarm.limit, alarm.unit)}
+        {quantity.limit}
       </span>
       <span role="gridcell">{alarm.acknowledged_by}</span>
       <span role="gridcell">
@@ -72,9 +74,6 @@ export const AlarmRow = memo(function AlarmRow({ alarm, index, current, selected
     </div>
   );
 });
-
-/** Tell whether the alarm is about a quantity; a state's code would mean nothing to its reader. */
-const isBeyondLimit = (alarm: Alarm) => alarm.limit !== null;
 
 /** What people say on the phone; the same form as the server's. */
 export function orderNumber(id: number): string {
