@@ -11,7 +11,8 @@ import pytest_asyncio
 from hypothesis import HealthCheck, settings
 from sqlalchemy import Engine
 
-from facility.storage.database import open_database
+from facility.storage.database import metadata, open_database
+from tests.databases import emptied, new_database
 from tests.postgres import postgres
 from tests.servers import Mosquitto, mosquitto_in
 
@@ -22,12 +23,36 @@ settings.register_profile(
 settings.load_profile("watchkeeper")
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Engine]:
-    """An empty SQLite database file without tables."""
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a new database without tables, once in SQLite and once in PostgreSQL."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'test.db'}"
+        return
+    with new_database(request.getfixturevalue("postgres_url")) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """A database with all tables, all empty: once in SQLite and once in PostgreSQL."""
+    if request.param == "postgresql":
+        yield emptied(request.getfixturevalue("postgres_tables"))
+        return
     engine = open_database(f"sqlite:///{tmp_path / 'test.db'}")
+    metadata.create_all(engine)
     yield engine
     engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def postgres_tables(postgres_url: str) -> Iterator[Engine]:
+    """One PostgreSQL database with all tables, which the fixture ``database`` empties for each test."""
+    with new_database(postgres_url) as url:
+        engine = open_database(url)
+        metadata.create_all(engine)
+        yield engine
+        engine.dispose()
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +65,7 @@ def mosquitto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
-    """A real PostgreSQL server with one database that the whole session shares; make a schema of your own."""
+    """A real PostgreSQL server with one database that the whole session shares; make one of your own in it."""
     with postgres() as url:
         yield url
 

@@ -1,33 +1,44 @@
-"""Databases with every table of people, alarms and work orders, for tests of those stages."""
+"""Databases for tests, and people in them."""
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, Engine
+import contextlib
+import secrets
+from collections.abc import Iterator
 
+from sqlalchemy import Connection, Engine, create_engine, make_url
+
+import facility.storage.tables
+import rules.tables
 import workorders.tables  # and with it the tables of alarms, people and the outbox
 from facility.storage.database import metadata
 from people.model import Account, Role
 from people.service import create_account
 
-TABLES = [
-    metadata.tables[name]
-    for name in (
-        "outbox",
-        "account",
-        "session",
-        "log_in_failure",
-        "journal",
-        "alarm_episode",
-        workorders.tables.work_order.name,
-        workorders.tables.work_order_alarm.name,
-        workorders.tables.work_order_step.name,
-    )
-]
+_STAGES = (facility.storage.tables, rules.tables, workorders.tables)  # imported so that the metadata has every table
 
 
-def make_tables(engine: Engine) -> None:
-    """Make the tables in an empty database."""
-    metadata.create_all(engine, tables=TABLES)
+@contextlib.contextmanager
+def new_database(server_url: str) -> Iterator[str]:
+    """Make a PostgreSQL database, give its URL, and drop it when the block ends."""
+    name = f"test_{secrets.token_hex(8)}"
+    server = create_engine(server_url, isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    try:
+        yield make_url(server_url).set(database=name).render_as_string(hide_password=False)
+    finally:
+        with server.connect() as connection:
+            connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+        server.dispose()
+
+
+def emptied(engine: Engine) -> Engine:
+    """Empty every table and let numbers begin at 1 again."""
+    names = ", ".join(f'"{table.name}"' for table in metadata.sorted_tables)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"TRUNCATE {names} RESTART IDENTITY CASCADE")
+    return engine
 
 
 def employ(connection: Connection, role: Role, *, login: str | None = None) -> Account:

@@ -16,6 +16,8 @@ import pytest
 from tests.servers import binary, free_port, running
 
 USER = "watchkeeper"
+HASTY = ("-F", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
+"""Nothing of it has to survive the machine."""
 
 
 @contextlib.contextmanager
@@ -35,7 +37,7 @@ def postgres() -> Iterator[str]:
         initdb = [binary("initdb"), "-D", str(data), "-U", USER, "--auth=trust", "--no-sync", "-E", "UTF8"]
         subprocess.run([*drop_root, *initdb], check=True, stdout=subprocess.DEVNULL, cwd=folder)  # noqa: S603
         # The server itself, without a shell or a wrapper between: terminate() has to reach it.
-        server = [binary("postgres"), "-D", str(data), "-p", str(port), "-h", "127.0.0.1", "-k", str(folder)]
+        server = [binary("postgres"), "-D", str(data), "-p", str(port), "-h", "127.0.0.1", "-k", str(folder), *HASTY]
         with running([*drop_root, *server], port=port, log=folder / "postgres.log"):
             yield f"postgresql+psycopg://{USER}@127.0.0.1:{port}/postgres"
     finally:

@@ -23,29 +23,50 @@ metadata = MetaData(
 def open_database(url: str) -> Engine:
     """Open a database by SQLAlchemy URL, such as ``sqlite:///watchkeeper.db`` or ``postgresql+psycopg://…``.
 
-    Use ``with engine.begin() as connection`` for a unit of work and :func:`reading` for a query. On SQLite a unit of
-    work takes the write lock when it begins, so it never fails half-way into becoming a writer.
+    Use ``with engine.begin() as connection`` for a unit of work and :func:`reading` for a query. A unit of work is the
+    only one in its database from beginning to end: it takes the write lock when it begins. So none fails half-way into
+    becoming a writer, none waits for another in a circle, and the order of what they write is the order of their
+    commits. Keep it short: whatever takes long happens before.
     """
     engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _configure_sqlite)
-        event.listen(engine, "begin", _begin_immediate)
+        event.listen(engine, "begin", _begin_on_sqlite)
+    else:
+        event.listen(engine, "begin", _begin_on_postgresql)
     return engine
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """Open a transaction that only reads, so it sees one instant and keeps no writer waiting."""
-    with engine.connect().execution_options(read_only=True) as connection, connection.begin():
-        yield connection
+    with engine.connect() as connection:
+        connection.execution_options(read_only=True)
+        if engine.dialect.name == "postgresql":  # whose own default sees another instant with every statement
+            connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        with connection.begin():
+            yield connection
+
+
+_WRITE_LOCK = 0x57_4B
+"""PostgreSQL's number of the write lock: any constant of our own; "WK"."""
 
 
 def _configure_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401  # sqlite3's, before SQLAlchemy's types
     connection.isolation_level = None  # SQLAlchemy's BEGIN below is the only one
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
+    for pragma in ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _begin_immediate(connection: Connection) -> None:
-    read_only = connection.get_execution_options().get("read_only", False)
-    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+def _begin_on_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN" if _only_reads(connection) else "BEGIN IMMEDIATE")
+
+
+def _begin_on_postgresql(connection: Connection) -> None:
+    if not _only_reads(connection):
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITE_LOCK})")
+
+
+def _only_reads(connection: Connection) -> bool:
+    read_only: bool = connection.get_execution_options().get("read_only", False)
+    return read_only

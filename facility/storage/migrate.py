@@ -17,6 +17,9 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 def upgrade(engine: Engine, *, versions: Path | None = None) -> None:
     """Bring a database to the newest revision, in one transaction; one that is there already is left alone.
 
+    Of several processes that start at once, one migrates while the others wait for the write lock, as for any unit of
+    work, and then find nothing to do.
+
     Args:
         engine: From :func:`facility.storage.database.open_database`.
         versions: Folder of the revisions; ``None``: the shipped ones.
@@ -42,23 +45,24 @@ def create_revision(engine: Engine, message: str, *, versions: Path | None = Non
 @contextmanager
 def _migrating(engine: Engine) -> Iterator[Connection]:
     with engine.connect() as connection:
-        on_sqlite = engine.dialect.name == "sqlite"
-        if on_sqlite:
-            # SQLite alters a table by copying and dropping it; references to it must not mind for that long. The
-            # pragma works outside transactions only, so it goes past SQLAlchemy, which would begin one.
-            _driver_execute(connection, "PRAGMA foreign_keys=OFF")
+        if engine.dialect.name == "sqlite":
+            # SQLite alters a table by copying and dropping it; references to it must not mind for that long, and
+            # another process's migration of a large table is worth more patience than a command.
+            _sqlite_pragmas(connection, "foreign_keys=OFF", "busy_timeout=600000")
         try:
             with connection.begin():
                 yield connection
         finally:
-            if on_sqlite:
-                _driver_execute(connection, "PRAGMA foreign_keys=ON")
+            if engine.dialect.name == "sqlite":
+                _sqlite_pragmas(connection, "foreign_keys=ON", "busy_timeout=10000")
 
 
-def _driver_execute(connection: Connection, statement: str) -> None:
+def _sqlite_pragmas(connection: Connection, *pragmas: str) -> None:
+    """Set pragmas that work outside transactions only: past SQLAlchemy, which would begin one."""
     driver = connection.connection.driver_connection
     if driver is not None:
-        driver.execute(statement)
+        for pragma in pragmas:
+            driver.execute(f"PRAGMA {pragma}")
 
 
 def _config(connection: Connection, versions: Path | None) -> Config:

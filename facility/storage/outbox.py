@@ -1,6 +1,8 @@
 """The outbox: what changed, in commit order, for whoever tells the world about it.
 
 A row is written in the same transaction as the change it announces, so an announcement is lost only if the change is.
+Positions grow by commit, because a database has one unit of work at a time (:mod:`facility.storage.database`): no
+reader can pass a position that is still to come.
 It names the thing and not its state: the reader loads the newest state, and many changes to one thing fold into one
 message.
 """
@@ -11,7 +13,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, Column, Connection, Integer, String, Table, delete, func, insert, select, text
+from sqlalchemy import BigInteger, Column, Connection, Integer, String, Table, delete, func, insert, select
 
 from facility.storage.database import metadata
 
@@ -43,18 +45,12 @@ outbox = Table(
     sqlite_autoincrement=True,
 )
 
-_POSTGRESQL_LOCK = 0x57_4B  # any constant of our own; "WK"
-
 
 def announce(connection: Connection, topic: Topic, entity_ids: Iterable[int], at_ns: int) -> None:
     """Append one row per changed thing to the caller's transaction."""
     rows = [{"topic": topic.value, "entity_id": entity_id, "at_ns": at_ns} for entity_id in entity_ids]
-    if not rows:
-        return
-    if connection.dialect.name == "postgresql":
-        # Sequence numbers are drawn before the commit; without this lock a reader could pass a number still to come.
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _POSTGRESQL_LOCK})
-    connection.execute(insert(outbox), rows)
+    if rows:
+        connection.execute(insert(outbox), rows)
 
 
 def announcements_after(connection: Connection, seq: int, limit: int = 1000) -> list[Announcement]:

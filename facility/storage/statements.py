@@ -27,10 +27,9 @@ def insert_if_absent(connection: Connection, table: Table) -> sqlite.Insert | po
 def new_ids(connection: Connection, table: Table, count: int) -> range:
     """Reserve so many primary keys of a table with a growing integer ``id``, in one question instead of one per row.
 
-    Nobody else gets them: SQLite's write lock is held already, and PostgreSQL's counter is moved under a lock.
+    Nobody else gets them, since a database has one unit of work at a time.
     """
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:table))"), {"table": table.name})
         sequence = text("SELECT setval(s, nextval(s) + :more) FROM pg_get_serial_sequence(:table, 'id') AS s")
         last = connection.execute(sequence, {"table": table.name, "more": count - 1}).scalar_one()
     else:

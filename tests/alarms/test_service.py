@@ -19,7 +19,7 @@ from facility.storage.outbox import Topic, announcements_after
 from people.journal import journal_of
 from people.model import Account, Role
 from rules.events import Reason, RuleTransition, TransitionKind
-from tests.databases import employ, make_tables
+from tests.databases import employ
 from tests.facilities import BEARING_HIGH, HELD_OPEN, SEAL_LEAK, SMOKE, small_facility
 
 FACILITY = small_facility()
@@ -43,7 +43,6 @@ def transition(
 
 @pytest.fixture
 def operator(database: Engine) -> Account:
-    make_tables(database)
     with database.begin() as connection:
         return employ(connection, Role.OPERATOR)
 

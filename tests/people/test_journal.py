@@ -7,7 +7,6 @@ from sqlalchemy import Engine
 from facility.storage.outbox import Topic
 from people.journal import Entry, JournalLine, journal_of, last_line_of, record
 from people.model import SYSTEM
-from tests.databases import make_tables
 
 
 def entry(subject: Topic, transition: str, value: float = 1.0) -> Entry:
@@ -23,7 +22,6 @@ def entry(subject: Topic, transition: str, value: float = 1.0) -> Entry:
 
 
 def test_an_alarm_and_an_order_of_the_same_number_have_journals_of_their_own(database: Engine) -> None:
-    make_tables(database)
     with database.begin() as connection:
         record(connection, [])
         record(connection, [entry(Topic.ALARM, "raised"), entry(Topic.WORK_ORDER, "assigned")])
@@ -38,7 +36,6 @@ def test_an_alarm_and_an_order_of_the_same_number_have_journals_of_their_own(dat
 
 
 def test_missing_data_is_written_as_none(database: Engine) -> None:
-    make_tables(database)
     with database.begin() as connection:
         record(connection, [entry(Topic.ALARM, "raised", math.nan)])
         assert journal_of(connection, Topic.ALARM, 7)[0].evidence == {"value": None}

@@ -12,12 +12,11 @@ from people.model import Account, Permission, Role
 from people.service import FREE_FAILURES, LONGEST_WAIT_S, wait_after
 from people.tables import account as account_table
 from people.tables import log_in_failure, session
-from tests.databases import employ, make_tables
+from tests.databases import employ
 
 
 @pytest.fixture
 def engineer(database: Engine) -> Account:
-    make_tables(database)
     with database.begin() as connection:
         return employ(connection, Role.ENGINEER)
 

@@ -15,7 +15,7 @@ from people.journal import journal_of
 from people.model import Account, Role
 from rules.events import MeterDue, TransitionKind
 from tests.alarms.test_service import CLEARED, ESCALATED, RAISED, transition
-from tests.databases import employ, make_tables
+from tests.databases import employ
 from tests.facilities import BEARING_HIGH, HELD_OPEN, PUMP, SEAL_LEAK, SMOKE, small_facility, text
 from workorders import repository, service
 from workorders.events import OrderEvent
@@ -27,7 +27,6 @@ FACILITY = small_facility()
 
 @pytest.fixture
 def crew(database: Engine) -> dict[Role, Account]:
-    make_tables(database)
     with database.begin() as connection:
         return {role: employ(connection, role) for role in (Role.TECHNICIAN, Role.ENGINEER, Role.SUPERVISOR)}
 
