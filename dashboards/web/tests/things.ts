@@ -1,0 +1,56 @@
+import type { Alarm, WorkOrder } from "../src/api/types";
+
+const text = (english: string) => ({ en: english, zh: `中 ${english}` });
+
+export function alarm(id: number, changes: Partial<Alarm> = {}): Alarm {
+  return {
+    id,
+    version: 1,
+    rule: "held_open",
+    title: text("Door held open"),
+    asset_id: "door-1",
+    asset_name: text("Main entrance"),
+    space_name: text("Floor 1"),
+    system: "access",
+    priority: 3,
+    state: "B",
+    active: true,
+    acknowledged: false,
+    life_safety: false,
+    reason: "state",
+    value: 2,
+    limit: 2,
+    unit: "",
+    raised_at: "2026-11-22T10:00:00Z",
+    cleared_at: null,
+    acknowledged_at: null,
+    acknowledged_by: null,
+    comment: null,
+    closed_at: null,
+    order_id: null,
+    ...changes,
+  };
+}
+
+export function order(id: number, changes: Partial<WorkOrder> = {}): WorkOrder {
+  return {
+    id,
+    number: `WO-${id}`,
+    version: 1,
+    kind: "corrective",
+    state: "triaged",
+    title: text("Repair the door"),
+    priority: 3,
+    asset_id: "door-1",
+    asset_name: text("Main entrance"),
+    space_name: text("Floor 1"),
+    system: "access",
+    life_safety: false,
+    opened_at: "2026-11-22T10:00:00Z",
+    assignee: null,
+    started_at: null,
+    completed_at: null,
+    alarm_count: 1,
+    ...changes,
+  };
+}
