@@ -32,7 +32,7 @@ def watchkeeper(*arguments: str, environment: Mapping[str, str], log: Path) -> I
     command = [sys.executable, "-m", "app.cli", *arguments]
     with log.open("ab") as output:
         process = subprocess.Popen(  # noqa: S603  # our own command
-            command, env={**os.environ, **environment}, stdout=output, stderr=output
+            command, env={**inherited(), **environment}, stdout=output, stderr=output
         )
         try:
             yield process
@@ -43,6 +43,11 @@ def watchkeeper(*arguments: str, environment: Mapping[str, str], log: Path) -> I
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def inherited() -> dict[str, str]:
+    """Return this process's environment, with leave to keep compiled modules: many starts follow each other."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def wait_until(holds: Callable[[], bool], *, within_s: float, why: Callable[[], str]) -> None:
