@@ -70,8 +70,8 @@ async def serving(connection: Connection, units: Mapping[int, Unit]) -> AsyncIte
     """
     address = await claim(connection, socket.SOCK_STREAM)
     server = ModbusTcpServer([*_devices(units), _nobody()], address=address)
-    await server.serve_forever(background=True)
     try:
+        await server.serve_forever(background=True)
         yield
     finally:
         await server.shutdown()  # type: ignore[no-untyped-call]  # pymodbus left it untyped

@@ -7,9 +7,10 @@ subscriber that is gone can fill the invoke ids and hang the loop; this module a
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import structlog
@@ -27,13 +28,14 @@ from bacpypes3.local.object import Object
 from bacpypes3.object import LifeSafetyPointObject, LifeSafetyZoneObject
 
 from facility.model import Connection
-from simulators.listening import claim
+from simulators.listening import CannotListenError, claim
 
 log = structlog.get_logger(__name__)
 
 VENDOR = 999
 DEFAULT_DEVICE_INSTANCE = 2001
 OPEN_POLL_S = 0.005
+OPEN_TIMEOUT_S = 1.0
 MAX_OUTSTANDING = 128
 """Confirmed notifications that one subscriber may leave unanswered; bacpypes3 hangs for ever at 257."""
 
@@ -129,21 +131,30 @@ class PanelApplication(Application):  # type: ignore[misc]  # bacpypes3 ships no
             self._deaf.discard(subscriber)
             log.info("the subscriber confirms again", subscriber=str(subscriber))
 
-    async def opened(self) -> None:
-        """Return when the socket is bound."""
-        while any(link.server.local_transport is None for link in self.link_layers.values()):  # noqa: ASYNC110  # no event
-            await asyncio.sleep(OPEN_POLL_S)
+    async def opened(self) -> bool:
+        """Wait until the socket is bound, and return whether it is in time; bacpypes3 itself would try for ever."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(OPEN_TIMEOUT_S):
+                while not self._is_open():  # noqa: ASYNC110  # bacpypes3 has no event for it
+                    await asyncio.sleep(OPEN_POLL_S)
+        return self._is_open()
+
+    def _is_open(self) -> bool:
+        return all(link.server.local_transport is not None for link in self.link_layers.values())
 
     def close(self) -> None:
-        """End every subscription, with its timer, and close the socket."""
+        """End every subscription and every request under way, with their timers, and close the socket."""
+        for transaction in (*self.asap.clientTransactions, *self.asap.serverTransactions):
+            transaction.stop_timer()
         for detection in list(self._cov_detections.values()):
             for cov in list(detection.cov_subscriptions):
                 self.cancel_subscription(cov)
         super().close()
 
 
-async def open_application(connection: Connection, name: str, objects: Iterable[Object]) -> PanelApplication:
-    """Serve objects as one device at the connection's address.
+@contextlib.asynccontextmanager
+async def serving(connection: Connection, name: str, objects: Iterable[Object]) -> AsyncIterator[None]:
+    """Serve objects as one device at the connection's address until the block ends.
 
     Args:
         connection: Host, UDP port and, in ``options``, ``device_instance``.
@@ -154,8 +165,28 @@ async def open_application(connection: Connection, name: str, objects: Iterable[
         CannotListenError: The address cannot be had.
     """
     host, port = await claim(connection, socket.SOCK_DGRAM)
-    instance = int(connection.options.get("device_instance", DEFAULT_DEVICE_INSTANCE))
-    device = DeviceObject(
+    device = _device(int(connection.options.get("device_instance", DEFAULT_DEVICE_INSTANCE)), name)
+    network_port = NetworkPortObject(
+        f"{host}:{port}",
+        objectIdentifier=("network-port", 1),
+        objectName=f"{name} network port",
+        networkNumber=0,
+        networkNumberQuality="unknown",
+    )
+    application = PanelApplication.from_object_list([device, network_port, *objects])
+    try:
+        if not await application.opened():
+            raise CannotListenError(connection, "another program took it just now")
+        yield
+    finally:
+        # Cancelled while it opens, it has no socket to close yet; the next moment it has, and nobody would close that.
+        await application.opened()
+        application.close()
+        await asyncio.sleep(0)  # lets what was cancelled end
+
+
+def _device(instance: int, name: str) -> DeviceObject:
+    return DeviceObject(
         objectIdentifier=("device", instance),
         objectName=name,
         modelName="simulated fire panel",
@@ -167,13 +198,3 @@ async def open_application(connection: Connection, name: str, objects: Iterable[
         apduTimeout=1000,
         numberOfApduRetries=1,
     )
-    network_port = NetworkPortObject(
-        f"{host}:{port}",
-        objectIdentifier=("network-port", 1),
-        objectName=f"{name} network port",
-        networkNumber=0,
-        networkNumberQuality="unknown",
-    )
-    application: PanelApplication = PanelApplication.from_object_list([device, network_port, *objects])
-    await application.opened()
-    return application

@@ -9,7 +9,7 @@ from facility.clock import Clock
 from facility.errors import ConfigurationError, Mistake
 from facility.model import Asset, Connection
 from simulators.device import SimulatedDevice
-from simulators.fire.bacnet import open_application
+from simulators.fire.bacnet import serving
 from simulators.fire.building import Building, Place
 from simulators.fire.devices import CallPoint, Detector, Panel
 from simulators.fire.objects import CallPointObjects, DetectorObjects, PanelObjects
@@ -83,15 +83,12 @@ class FirePanelWire:
         """
         served = self._served()
         objects = [item for device in served for item in device.objects]
-        application = await open_application(self._connection, self._panel.asset_id, objects)
-        try:
+        async with serving(self._connection, self._panel.asset_id, objects):
             async for now_ns, dt_s in ticks(self._clock, STEP_S):
                 for device in self.devices:
                     device.step(now_ns, dt_s)
                 for device_objects in served:
                     device_objects.refresh(now_ns)
-        finally:
-            application.close()
 
     def _served(self) -> list[DeviceObjects]:
         """Build the objects; bacpypes3 wants a running loop for it."""

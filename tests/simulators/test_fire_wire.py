@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator
@@ -15,7 +16,7 @@ from facility.clock import NS_PER_MS, Clock, ScaledClock, SystemClock
 from facility.errors import ConfigurationError
 from facility.model import Asset, Connection, Protocol
 from simulators.fire.wire import FirePanelWire
-from simulators.listening import CannotListenError
+from simulators.listening import CannotListenError, claim
 from tests.servers import free_port
 from tests.simulators.bacnet_client import Workstation, workstation
 from tests.simulators.modbus_client import running
@@ -186,6 +187,15 @@ async def test_a_busy_port_is_said_at_once_and_free_again_after_the_stop() -> No
             await again.run()
     async with running(again), workstation(building.port, free_port(socket.SOCK_DGRAM)) as client:
         assert await client.text("life-safety-zone,1") == "quiet"
+
+
+async def test_a_panel_stopped_while_it_opens_gives_its_port_back() -> None:
+    line = connection(free_port(socket.SOCK_DGRAM))
+    for turns in range(8):
+        async with running(FirePanelWire(line, harbour_tower(), clock=CLOCK, seed=1)):
+            for _ in range(turns):
+                await asyncio.sleep(0)
+        assert await claim(line, socket.SOCK_DGRAM) == ("127.0.0.1", line.port)
 
 
 def test_every_mistake_of_the_site_is_listed() -> None:
