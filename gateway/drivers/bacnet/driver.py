@@ -8,6 +8,7 @@ lost, and with it a device that restarted and forgot its subscribers: then every
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final
 
@@ -29,6 +30,7 @@ from gateway.drivers.bacnet.stack import (
 )
 from gateway.drivers.driver import DriverConfig
 from gateway.events import ConnectionState, Delivery
+from gateway.trouble import Trouble
 
 log = structlog.get_logger(__name__)
 
@@ -60,8 +62,8 @@ class BacnetDriver:
         self._reader = BatchReader()
         self._is_lost = False
         """Whether the loss of the device has been logged and delivered."""
-        self._troubled: set[ObjectId] = set()
-        """Objects that gave no value, so that each trouble is logged once."""
+        self._troubles: defaultdict[ObjectId, Trouble] = defaultdict(Trouble)
+        """By object, so that each trouble is logged once."""
 
     async def run(self) -> None:
         """Watch until cancelled; whenever the device is lost, begin anew until it is back."""
@@ -130,13 +132,14 @@ class BacnetDriver:
         watched.misses = 0
         watched.read_at = asked_at + self._interval_s(watched)
         watched.is_readable = not said.error
-        self._log_change(watched, said)
+        samples = watched.samples(said, now_ns)
+        self._log_change(watched, said, samples)
         if watched.changed_at >= asked_at:
             return ()  # a report came while the reading was under way, and is the newer of the two
         known, watched.known = watched.known, said
         if watched.is_state and watched.takes_cov and known is not None and known.value != said.value:
             self._suspect(watched)
-        return watched.samples(said, now_ns)
+        return samples
 
     def _make_all_due(self) -> None:
         for watched in self._objects.values():
@@ -187,7 +190,9 @@ class BacnetDriver:
             return
         watched.changed_at = _now_s()
         watched.known = said
-        self._deliver(watched.samples(said, self._config.clock.now_ns()))
+        samples = watched.samples(said, self._config.clock.now_ns())
+        self._log_change(watched, said, samples)
+        self._deliver(samples)
 
     def _interval_s(self, watched: WatchedObject) -> float:
         """Return the wall seconds between two readings of an object."""
@@ -228,15 +233,20 @@ class BacnetDriver:
             self._is_lost = False
             log.info("BACnet device is back", connection=status.connection_id)
 
-    def _log_change(self, watched: WatchedObject, said: ObjectValue) -> None:
-        """Log once when an object stops having a value and once when it has one again."""
-        connection = self._config.connection.id
-        if said.error and watched.id not in self._troubled:
-            self._troubled.add(watched.id)
-            log.warning("BACnet object has no value", connection=connection, object=watched.name, reason=said.error)
-        elif not said.error and watched.id in self._troubled:
-            self._troubled.discard(watched.id)
-            log.info("BACnet object has a value again", connection=connection, object=watched.name)
+    def _log_change(self, watched: WatchedObject, said: ObjectValue, samples: Sequence[Sample]) -> None:
+        """Log once when an object's values turn bad and once when they are good again."""
+        connection, trouble, now_s = self._config.connection.id, self._troubles[watched.id], _now_s()
+        bad = [sample.quality for sample in samples if sample.quality >= BAD_FROM]
+        if bad and trouble.bad(now_s):
+            log.warning(
+                "BACnet object has a bad value; compare the panel's object list with the profile",
+                connection=connection,
+                object=watched.name,
+                points=[mapped.point.address for mapped in watched.points],
+                reason=said.error or max(bad).label,
+            )
+        elif not bad and trouble.good(now_s):
+            log.info("BACnet object has a good value again", connection=connection, object=watched.name)
 
     def _deliver(self, samples: Sequence[Sample]) -> None:
         if not samples:

@@ -23,6 +23,7 @@ from gateway.drivers.modbus.line import Line
 from gateway.drivers.modbus.settings import line_options
 from gateway.drivers.modbus.unit import Unit
 from gateway.events import ConnectionState, Delivery
+from gateway.trouble import Trouble
 
 log: Final = structlog.get_logger(__name__)
 
@@ -46,6 +47,8 @@ class ModbusDriver:
         self._attempts = 0
         """Connections in a row that brought no answer."""
         self._line_lost = False
+        self._troubles = {unit.number: Trouble() for unit in self._units}
+        """What the log knows of each unit's bad values."""
         self._logged_lost: set[str] = set()
         """Assets whose loss is in the log, so that their return is too."""
 
@@ -126,7 +129,25 @@ class ModbusDriver:
             log.info("device back", connection=self._connection.id, asset=unit.asset_id, unit=unit.number)
         self._status.state = ConnectionState.UP
         self._describe_lost()
+        self._log_change(unit, batch)
         self._deliver(batch)
+
+    def _log_change(self, unit: Unit, batch: SampleBatch) -> None:
+        """Log once when a unit's values turn bad and once when all are good again."""
+        is_bad = unit.has_refused or bool((batch.quality >= BAD_FROM).any())
+        trouble, now_s = self._troubles[unit.number], self._now_s()
+        if is_bad and trouble.bad(now_s):
+            log.warning(
+                "Modbus points have bad values; compare the device's registers with its profile",
+                connection=self._connection.id,
+                asset=unit.asset_id,
+                unit=unit.number,
+                points=unit.troubled(batch),
+            )
+        elif not is_bad and trouble.good(now_s):
+            log.info(
+                "Modbus points are good again", connection=self._connection.id, asset=unit.asset_id, unit=unit.number
+            )
 
     def _lose(self, unit: Unit) -> None:
         """Report a unit's points as lost, once."""

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facility.clock import Clock
-from facility.quality import Quality
+from facility.quality import BAD_FROM, Quality
 from facility.samples import SampleBatch
 from gateway.conversion import ColumnConverter
 from gateway.drivers.driver import DeviceConfig
@@ -84,6 +84,7 @@ class Unit:
         self._max_gap = settings.max_gap
         self._max_registers = settings.max_registers
         self._points = register_points(device, settings)
+        self._addresses = {point.key: point.address for point in device.points}
         self._all_keys = np.array([point.key for point in device.points], np.int32)
         self._last = np.full(len(self._points), np.nan)
         self._holes: set[Hole] = set()
@@ -114,6 +115,19 @@ class Unit:
         self.lost = True
         reasons = np.full(len(self._all_keys), Quality.BAD_COMMUNICATION, np.uint8)
         return _columns(self._all_keys, self._last.copy(), reasons, now_ns)
+
+    @property
+    def has_refused(self) -> bool:
+        """Say whether the device refuses points, which are not asked for until it is time to try again."""
+        return bool(self._refused)
+
+    def troubled(self, batch: SampleBatch) -> dict[str, str]:
+        """Return in people's words which points a reading brought no good value for, and why."""
+        bad = {
+            self._addresses[sample.point]: sample.quality.label for sample in batch.rows() if sample.quality >= BAD_FROM
+        }
+        refused = {self._points[column].point.address: Quality.BAD_CONFIGURATION.label for column in self._refused}
+        return refused | bad
 
     def _planned(self) -> Layout:
         spans = [each.span for each in self._points if each.span.column not in self._refused]

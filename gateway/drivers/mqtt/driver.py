@@ -8,6 +8,8 @@ mosquitto's default of 20 means 4,000 messages/s at 5 ms a commit; set it to 100
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Final
 
@@ -18,6 +20,7 @@ from gateway.drivers.driver import DriverConfig
 from gateway.drivers.mqtt.session import Session
 from gateway.drivers.mqtt.topics import Reading, Topic, compile_topics
 from gateway.events import ConnectionState, Delivery
+from gateway.trouble import Trouble
 
 log = structlog.get_logger(__name__)
 
@@ -42,8 +45,8 @@ class MqttDriver:
         self._topics = compile_topics(config.devices)
         self._is_lost = False
         """Whether the loss of the broker has been logged and delivered."""
-        self._unreadable: set[str] = set()
-        """Topics whose last payload had bad values, so that each trouble is logged once."""
+        self._troubles: defaultdict[str, Trouble] = defaultdict(Trouble)
+        """By topic, so that each trouble is logged once."""
 
     async def run(self) -> None:
         """Read until cancelled; connect again for ever, with a new thread should paho's die."""
@@ -123,10 +126,13 @@ class MqttDriver:
 
     def _log_change(self, topic: Topic, reading: Reading) -> None:
         """Log once when a topic's payloads turn bad and once when they are good again."""
-        connection = self._config.connection.id
-        if reading.bad and topic.name not in self._unreadable:
-            self._unreadable.add(topic.name)
-            log.warning("MQTT payload has bad values", connection=connection, topic=topic.name, bad=reading.bad)
-        elif not reading.bad and topic.name in self._unreadable:
-            self._unreadable.discard(topic.name)
+        connection, trouble, now_s = self._config.connection.id, self._troubles[topic.name], time.monotonic()
+        if reading.bad and trouble.bad(now_s):
+            log.warning(
+                "MQTT payload has bad values; compare what the device publishes with its profile",
+                connection=connection,
+                topic=topic.name,
+                points=topic.bad_points(reading.batch),
+            )
+        elif not reading.bad and trouble.good(now_s):
             log.info("MQTT payload is good again", connection=connection, topic=topic.name)

@@ -9,7 +9,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeGuard
 
 import numpy as np
 import orjson
@@ -73,10 +73,23 @@ class Topic:
         self._keys.flags.writeable = False  # all batches of this topic share it
 
     def read(self, payload: bytes | bytearray, now_ns: int, *, retained: bool = False, speed: float = 1.0) -> Reading:
-        """Return a sample for every point of the topic, and the events; what cannot be read is ``BAD_MALFORMED``."""
+        """Return a sample for every point of the topic, and the events; what cannot be read is ``BAD_MALFORMED``.
+
+        A device that gathers before it publishes sends a list of such payloads, oldest first: each gives its samples.
+        """
         document = _document(payload)
         if document is None:
             return self.without_value(now_ns, Quality.BAD_MALFORMED)
+        if not _is_bundle(document):
+            return self._read_record(document, now_ns, retained=retained, speed=speed)
+        records = [self._read_record(record, now_ns, retained=retained, speed=speed) for record in document]
+        return Reading(
+            SampleBatch.concatenate([record.batch for record in records]),
+            tuple(event for record in records for event in record.events),
+            sum(record.bad for record in records),
+        )
+
+    def _read_record(self, document: object, now_ns: int, *, retained: bool, speed: float) -> Reading:
         said = source_time(_at(document, self._time_path), now_ns, retained=retained, speed=speed)
         rows = [_value(each, document, said) for each in self.points]
         events = [
@@ -89,6 +102,11 @@ class Topic:
     def without_value(self, now_ns: int, quality: Quality) -> Reading:
         """Return one sample without a value per point, all of one quality."""
         return self._reading([(math.nan, quality)] * len(self.points), now_ns, now_ns, ())
+
+    def bad_points(self, batch: SampleBatch) -> dict[str, str]:
+        """Return in people's words which of this topic's points are bad, and how; the last word counts."""
+        addresses = {each.point.key: each.point.address for each in self.points}
+        return {addresses[sample.point]: sample.quality.label for sample in batch.rows() if sample.quality >= BAD_FROM}
 
     def _reading(
         self, rows: Sequence[tuple[float, Quality]], source_ns: int, now_ns: int, events: tuple[DeviceEvent, ...]
@@ -165,6 +183,10 @@ def _document(payload: bytes | bytearray) -> object | None:
     except orjson.JSONDecodeError:
         return None
     return document
+
+
+def _is_bundle(document: object) -> TypeGuard[list[dict[str, object]]]:
+    return isinstance(document, list) and bool(document) and all(isinstance(record, dict) for record in document)
 
 
 def _at(document: object, path: tuple[str, ...]) -> object | None:
