@@ -53,7 +53,8 @@ class Message(NamedTuple):
     """One thing a device says."""
 
     topic: str
-    body: Mapping[str, Any]
+    body: Mapping[str, Any] | Sequence[Mapping[str, Any]]
+    """One JSON object, or several that were gathered, oldest first."""
     qos: int = 0
     retain: bool = False
 
