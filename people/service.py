@@ -14,10 +14,12 @@ from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
 
 from facility.clock import NS_PER_S
 from facility.errors import InvalidCommandError, NotFoundError, UnauthenticatedError
+from facility.storage.database import reading
+from facility.storage.database import reading
 from facility.storage.statements import insert_if_absent
 from people.model import Account, Permission, Role
 from people.tables import LOGIN_LENGTH, log_in_failure, session
@@ -77,25 +79,26 @@ def account(connection: Connection, account_id: int) -> Account:
     return _account(row)
 
 
-def log_in(
-    connection: Connection, login: str, password: str, *, now_ns: int, valid_for_s: float
-) -> tuple[str, Account]:
+def log_in(database: Engine, login: str, password: str, *, now_ns: int, valid_for_s: float) -> tuple[str, Account]:
     """Check a password and open a session; return its token and whose it is.
 
-    A failed attempt is committed here, before the error is raised: the caller's rollback would otherwise forget it.
+    The slow check lies between two transactions, so that no alarm waits behind it for the write lock.
 
     Raises:
         UnauthenticatedError: Login or password is wrong, or there were too many failures and it is not yet time.
     """
     key = login[:LOGIN_LENGTH]
-    failures = _failures_before(connection, key, now_ns=now_ns)
-    row = connection.execute(select(account_table).where(account_table.c.login == login)).one_or_none()
-    if not _matches(row.password_hash if row else _decoy_hash(), password) or row is None:
+    with reading(database) as connection:
+        _failures_before(connection, key, now_ns=now_ns)
+        row = connection.execute(select(account_table).where(account_table.c.login == login)).one_or_none()
+    right = _matches(row.password_hash if row else _decoy_hash(), password)
+    with database.begin() as connection:
+        failures = _failures_before(connection, key, now_ns=now_ns)  # again: others may have tried in the meantime
+        if right and row is not None:
+            connection.execute(delete(log_in_failure).where(log_in_failure.c.login == key))
+            return _open_session(connection, row.id, now_ns=now_ns, valid_for_s=valid_for_s), _account(row)
         _remember_failure(connection, key, failures + 1, now_ns=now_ns)
-        connection.commit()
-        raise UnauthenticatedError(_WRONG)
-    connection.execute(delete(log_in_failure).where(log_in_failure.c.login == key))
-    return _open_session(connection, row.id, now_ns=now_ns, valid_for_s=valid_for_s), _account(row)
+    raise UnauthenticatedError(_WRONG)
 
 
 def account_of_token(connection: Connection, token: str, *, now_ns: int) -> Account:

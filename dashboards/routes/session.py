@@ -25,10 +25,9 @@ def session_view(account: Account) -> SessionView:
 def log_in(command: LogIn, response: Response, services: ServicesDep) -> SessionView:
     """Begin a session; its token travels in a cookie that scripts cannot read."""
     now_ns, valid_for_s = services.clock.now_ns(), services.session_valid_for_s
-    with services.database.begin() as connection:
-        token, account = people.log_in(
-            connection, command.login, command.password, now_ns=now_ns, valid_for_s=valid_for_s
-        )
+    token, account = people.log_in(
+        services.database, command.login, command.password, now_ns=now_ns, valid_for_s=valid_for_s
+    )
     response.set_cookie(SESSION_COOKIE, token, max_age=int(valid_for_s), httponly=True, samesite="strict")
     return session_view(account)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -112,7 +113,14 @@ def save_device_events(connection: SqlConnection, events: Sequence[DeviceEventRo
         return
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     statement = dialect.insert(tables.device_event).on_conflict_do_nothing(index_elements=["point_key", "event_id"])
-    connection.execute(statement, [{**event._asdict(), "text": dict(event.text)} for event in events])
+    rows = [{**event._asdict(), "event_id": _storable(event.event_id), "text": dict(event.text)} for event in events]
+    connection.execute(statement, rows)
+
+
+def _storable(event_id: str) -> str:
+    """Return an identity that fits its column: what a device sends too long, or with a NUL, is known by its digest."""
+    fits = len(event_id) <= tables.EVENT_ID_LENGTH and "\0" not in event_id
+    return event_id if fits else hashlib.sha256(event_id.encode()).hexdigest()
 
 
 def _site_row(connection: SqlConnection) -> Row[Any]:

@@ -11,6 +11,7 @@ from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, Integer, Str
 from facility.storage.database import metadata
 
 ID = String(64)
+EVENT_ID_LENGTH = 128
 
 site = Table(
     "site",
@@ -93,7 +94,7 @@ device_event = Table(
     Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
     Column("point_key", ForeignKey("point.key"), nullable=False),
     # The device's own identity of the event; a repeated delivery meets the constraint and is ignored.
-    Column("event_id", String(128), nullable=False),
+    Column("event_id", String(EVENT_ID_LENGTH), nullable=False),
     Column("source_time_ns", BigInteger, nullable=False),
     Column("gateway_time_ns", BigInteger, nullable=False),
     Column("code", Integer, nullable=False),

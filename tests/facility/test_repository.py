@@ -159,6 +159,19 @@ def test_an_event_that_is_delivered_twice_is_kept_once(database: Engine) -> None
     ]
 
 
+def test_an_event_with_an_identity_that_no_column_holds_is_kept_once_like_any_other(database: Engine) -> None:
+    facility = imported(database, described())
+    key = next(point.key for point in facility.points.values() if point.name == "access_event")
+    strange = ["x" * 1_000, "x" * 1_001, "17\0", "\U0001f525" * 128, "17"]
+    events = [DeviceEventRow(key, event_id, 1_000, 2_000, 1, {"badge": "1\0"}) for event_id in strange]
+    with database.begin() as connection:
+        save_device_events(connection, events)
+        save_device_events(connection, events)
+        rows = connection.execute(select(tables.device_event).order_by(tables.device_event.c.id)).all()
+    assert len({row.event_id for row in rows}) == len(rows) == len(strange)
+    assert rows[0].text == {"badge": "1\0"}
+
+
 def test_migrations_bring_an_empty_database_to_the_tables_of_the_code(database_url: str, tmp_path: Path) -> None:
     versions = tmp_path / "a folder with 100 % odd: name"
     versions.mkdir()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +9,7 @@ from sqlalchemy import Engine, select
 
 from facility.clock import NS_PER_S
 from facility.errors import InvalidCommandError, NotFoundError, UnauthenticatedError
+from facility.storage.outbox import Topic, announce
 from people import service
 from people.model import Account, Permission, Role
 from people.service import FREE_FAILURES, LONGEST_WAIT_S, wait_after
@@ -22,8 +25,7 @@ def engineer(database: Engine) -> Account:
 
 
 def log_in(database: Engine, password: str, *, login: str = "engineer", at_s: int = 0) -> tuple[str, Account]:
-    with database.begin() as connection:
-        return service.log_in(connection, login, password, now_ns=at_s * NS_PER_S, valid_for_s=3600)
+    return service.log_in(database, login, password, now_ns=at_s * NS_PER_S, valid_for_s=3600)
 
 
 def fail(database: Engine, *, times: int, login: str = "engineer", at_s: int = 0) -> None:
@@ -93,6 +95,42 @@ def test_failures_of_yesterday_are_forgotten(database: Engine) -> None:
     fail(database, times=FREE_FAILURES - 1)
     fail(database, times=1, at_s=86_401)
     log_in(database, "secret", at_s=86_401)
+
+
+@pytest.mark.usefixtures("engineer")
+def test_guessing_on_many_threads_gets_no_more_answers_than_guessing_on_one(database: Engine) -> None:
+    answers: list[str] = []
+    gate = threading.Barrier(FREE_FAILURES + 3)
+
+    def guess() -> None:
+        gate.wait()
+        try:
+            log_in(database, "wrong")
+        except UnauthenticatedError as error:
+            answers.append(str(error))
+
+    threads = [threading.Thread(target=guess) for _ in range(gate.parties)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(answer.startswith("No account") for answer in answers) == FREE_FAILURES
+    assert sum(answer.startswith("Too many") for answer in answers) == 3
+    with pytest.raises(UnauthenticatedError, match="Try again in 10 s"):
+        log_in(database, "secret")
+
+
+def test_an_alarm_is_committed_while_someones_password_is_checked(
+    database: Engine, engineer: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def check(_hash: str, password: str) -> bool:
+        with database.begin() as connection:  # would wait for ever if the log-in held the lock
+            announce(connection, Topic.ALARM, [1], 0)
+        return password == "secret"
+
+    monkeypatch.setattr(service, "_matches", check)
+    assert log_in(database, "secret")[1] == engineer
+    fail(database, times=1)
 
 
 @given(st.integers(0, 10_000))
