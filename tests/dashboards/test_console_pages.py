@@ -66,6 +66,7 @@ async def test_axe_finds_nothing_on_any_page(api: RunningApi, browser: Browser, 
     page = await open_page(browser, api.address, theme)
     await expect(page.get_by_label("Login")).to_be_visible()
     found = {"log-in": await violations(page)}
+    await picture(page, f"{theme}-log-in", tmp_path)
     await log_in(page, Role.SUPERVISOR.value, PASSWORD)
     for name, path in PAGES.items():
         await page.goto(path)

@@ -1,5 +1,5 @@
 import { TextInput } from "@mantine/core";
-import { useRef } from "react";
+import { useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { PRIORITIES, SYSTEMS } from "../api/types";
 import { useShortcut } from "../shell/shortcuts";
@@ -24,6 +24,8 @@ const NOTHING: AlarmFilter = {
 export function FilterBar({ filter, onChange, onLeave, shown, total }: Props) {
   const { t } = useTranslation();
   const text = useRef<HTMLInputElement>(null);
+  // The address follows a moment later, too late for the next key: while someone types, their own text counts.
+  const [typed, setTyped] = useState<string | null>(null);
   useShortcut("/", () => text.current?.select());
   return (
     <search className="filters" aria-label={t("filter.label")}>
@@ -33,8 +35,12 @@ export function FilterBar({ filter, onChange, onLeave, shown, total }: Props) {
         w={220}
         aria-label={t("filter.text")}
         placeholder={t("filter.placeholder")}
-        value={filter.text}
-        onChange={(event) => onChange({ ...filter, text: event.currentTarget.value })}
+        value={typed ?? filter.text}
+        onChange={(event) => {
+          setTyped(event.currentTarget.value);
+          onChange({ ...filter, text: event.currentTarget.value });
+        }}
+        onBlur={() => setTyped(null)}
         onKeyDown={(event) => {
           if (event.key === "Enter" || event.key === "Escape") onLeave();
         }}

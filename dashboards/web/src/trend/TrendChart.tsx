@@ -134,6 +134,7 @@ function drawLimits(
   ctx.save();
   ctx.font = font.replace("11px", `${11 * scale}px`);
   ctx.textAlign = "right";
+  ctx.textBaseline = "bottom";
   ctx.lineWidth = scale;
   ctx.setLineDash([6 * scale, 4 * scale]);
   for (const limit of limits) {
@@ -143,7 +144,7 @@ function drawLimits(
     ctx.moveTo(bbox.left, y);
     ctx.lineTo(bbox.left + bbox.width, y);
     ctx.stroke();
-    ctx.fillText(`P${limit.priority}  ${limit.value}`, bbox.left + bbox.width - 4 * scale, y - 3 * scale);
+    ctx.fillText(`P${limit.priority}  ${limit.value}`, bbox.left + bbox.width - 4 * scale, y - 2 * scale);
   }
   ctx.restore();
 }
