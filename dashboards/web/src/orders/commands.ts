@@ -13,9 +13,12 @@ export type OrderCommand =
   | { do: "complete"; remark: string; override_reason: string }
   | { do: "cancel"; reason: string };
 
+/** The version of each order after this person's own last change, which they may not have seen drawn yet. */
+const answered = new Map<number, number>();
+
 function send(order: WorkOrderDetail, command: OrderCommand): Promise<WorkOrderDetail> {
   const path = { order_id: order.id };
-  const { version } = order;
+  const version = Math.max(order.version, answered.get(order.id) ?? 0);
   switch (command.do) {
     case "assign":
       return data(
@@ -52,14 +55,18 @@ function send(order: WorkOrderDetail, command: OrderCommand): Promise<WorkOrderD
 
 /** Put the server's answer where both the list and the detail look for it. */
 function take(order: WorkOrderDetail): void {
+  answered.set(order.id, order.version);
   queryClient.setQueryData(orderQuery(order.id, order.version).queryKey, order);
   liveStore.putOrder(order);
+  liveStore.flush();
   void queryClient.invalidateQueries({ queryKey: ["orders"] });
 }
 
 export function useOrderCommand(order: WorkOrderDetail) {
   const { t } = useTranslation();
   return useMutation({
+    // One after the other: whoever ticks fast must not overtake themselves.
+    scope: { id: `order ${order.id}` },
     mutationFn: (command: OrderCommand) => send(order, command),
     onSuccess: take,
     onError: (error) => tellProblem(error, t),
