@@ -11,9 +11,9 @@ from facility.samples import SampleBatch
 from rules import kernel, layout
 
 
-def allocate(*, keys: int, points: int, rows: int, ranges: int, records: int) -> layout.Columns:
+def allocate(*, keys: int, points: int, rows: int, shapes: int, ranges: int, records: int) -> layout.Columns:
     """Return columns in which nothing was seen, nothing is active and no band is drawn yet."""
-    return layout.Columns(_points(keys, points), _rows(rows, ranges), _output(rows, records))
+    return layout.Columns(_points(keys, points), _rows(rows, shapes, ranges), _output(rows, records))
 
 
 def views_of(columns: layout.Columns) -> layout.Columns:
@@ -42,30 +42,30 @@ def _views(columns: Iterable[layout.Column]) -> Iterable[layout.Column]:
 
 
 def _points(keys: int, count: int) -> layout.Points:
-    value = np.empty((3, count))
-    value[[kernel.LO, kernel.HI, kernel.HELD]] = [[np.inf], [-np.inf], [np.nan]]
-    time = np.empty((4, count), np.int64)
-    time[[kernel.DUE, kernel.WAKE]] = kernel.NEVER
-    time[[kernel.NEWEST, kernel.ARRIVED]] = kernel.UNSEEN
     return layout.Points(
         slot=np.full(keys, -1, np.int32),
         first_row=np.zeros(count + 1, np.int64),
-        value=value,
-        time=time,
+        lo=np.full(count, np.inf),
+        hi=np.full(count, -np.inf),
+        held=np.full(count, np.nan),
+        due=np.full(count, kernel.NEVER, np.int64),
+        newest=np.full(count, kernel.UNSEEN, np.int64),
+        arrived=np.full(count, kernel.UNSEEN, np.int64),
+        wake=np.full(count, kernel.NEVER, np.int64),
         block_wake=np.full((count >> kernel.BLOCK) + 1, kernel.NEVER, np.int64),
     )
 
 
-def _rows(count: int, ranges: int) -> layout.Rows:
+def _rows(count: int, shapes: int, ranges: int) -> layout.Rows:
     return layout.Rows(
-        setup=np.zeros((4, count + 1), np.int64), live=np.zeros((3, count), np.int64), edge=np.zeros((4, ranges))
+        setup=np.zeros((shapes + 1, 4), np.int64), live=np.zeros((count, 4), np.int64), edge=np.zeros((ranges, 4))
     )
 
 
 def _output(rows: int, records: int) -> layout.Output:
     return layout.Output(
-        line=np.zeros((5, records), np.int64),
+        line=np.zeros((records, 5), np.int64),
         value=np.zeros(records),
-        changed=np.zeros(rows, np.int64),
+        changed=np.zeros(rows, np.int32),
         filled=np.zeros(2, np.int64),
     )

@@ -3,33 +3,42 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import NamedTuple
 
 import numpy as np
 
 from facility.clock import NS_PER_S
-from facility.equipment import LimitSide, NoData, Priority, State, Threshold
+from facility.equipment import Delays, LimitSide, NoData, Priority, State, Threshold
 from facility.errors import ConfigurationError, Mistake
 from facility.model import Facility, Point
 from rules import fingerprint, kernel
 from rules.columns import allocate
 from rules.events import Reason
-from rules.layout import Columns
+from rules.layout import Columns, Rows
 
 _SIDES = tuple(LimitSide)
 _RECORDS = 8192
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Range:
+class Range(NamedTuple):
     """Values at which a row is true."""
 
     enter: tuple[float, float]
     """Closed: becomes true inside."""
     stay: tuple[float, float]
     """Open: stays true inside."""
+
+
+class Shape(NamedTuple):
+    """What the kernel knows of a row; rows of a class share it."""
+
+    kind: int
+    ranges: tuple[Range, ...] = ()
+    on_delay_ns: int = 0
+    off_delay_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,14 +66,11 @@ class Row:
     """Position within the owner that an edit of other rows does not move: the side of a limit, else 0."""
     point: int
     """Point key."""
-    kind: int
+    shape: Shape
     reason: Reason
     priority: Priority
     limit: float
     """Shown as evidence: the limit, the state code or the timeout in seconds."""
-    ranges: tuple[Range, ...] = ()
-    on_delay_ns: int = 0
-    off_delay_ns: int = 0
     side: LimitSide | None = None
     """``None`` for conditions without limits."""
 
@@ -135,11 +141,10 @@ def rows_of(condition: Threshold | State | NoData, owner: Owner, point: Point) -
         owner=owner,
         ordinal=0,
         point=point.key,
-        kind=kernel.NO_DATA,
+        shape=Shape(kernel.NO_DATA, on_delay_ns=_ns(condition.timeout_s)),
         reason=Reason.NO_DATA,
         priority=owner.priority,
         limit=condition.timeout_s,
-        on_delay_ns=_ns(condition.timeout_s),
     )
     return [timeout]
 
@@ -150,15 +155,16 @@ def _limit_row(condition: Threshold, side: LimitSide, owner: Owner, point: Point
         owner=owner,
         ordinal=_SIDES.index(side),
         point=point.key,
-        kind=kernel.VALUE,
+        shape=_value_shape(condition, (_beyond(side, limit.value, condition.deadband),)),
         reason=Reason(side.value),
         priority=limit.priority or owner.priority,
         limit=limit.value,
-        ranges=(_beyond(side, limit.value, condition.deadband),),
-        on_delay_ns=_ns(condition.on_delay_s),
-        off_delay_ns=_ns(condition.off_delay_s),
         side=side,
     )
+
+
+def _value_shape(delays: Delays, ranges: tuple[Range, ...]) -> Shape:
+    return Shape(kernel.VALUE, ranges, _ns(delays.on_delay_s), _ns(delays.off_delay_s))
 
 
 def _beyond(side: LimitSide, limit: float, deadband: float) -> Range:
@@ -174,13 +180,10 @@ def _state_row(condition: State, owner: Owner, point: Point) -> Row:
         owner=owner,
         ordinal=0,
         point=point.key,
-        kind=kernel.VALUE,
+        shape=_value_shape(condition, tuple(_codes(first, last) for first, last in _runs(codes))),
         reason=Reason.STATE,
         priority=owner.priority,
         limit=float(codes[0]),
-        ranges=tuple(_codes(first, last) for first, last in _runs(codes)),
-        on_delay_ns=_ns(condition.on_delay_s),
-        off_delay_ns=_ns(condition.off_delay_s),
     )
 
 
@@ -213,11 +216,10 @@ def _plan_rows(facility: Facility, mistakes: list[Mistake]) -> Iterator[Row]:
                 owner=owner,
                 ordinal=0,
                 point=meter.key,
-                kind=kernel.METER,
+                shape=Shape(kernel.METER, (Range(enter=(plan.every, math.inf), stay=(-math.inf, math.inf)),)),
                 reason=Reason.NORMAL,
                 priority=owner.priority,
                 limit=plan.every,
-                ranges=(Range(enter=(plan.every, math.inf), stay=(-math.inf, math.inf)),),
             )
 
 
@@ -230,20 +232,27 @@ def _lay_out(rows: list[Row]) -> Program:
     slots = {key: slot for slot, key in enumerate(keys)}
     row_slots = np.array([slots[row.point] for row in rows], np.int64)
     per_point = np.bincount(row_slots, minlength=len(keys)) if rows else np.zeros(0, np.int64)
-    ranges = [part for row in rows for part in row.ranges]
+    shapes = dict.fromkeys(row.shape for row in rows)
+    numbers = {shape: number for number, shape in enumerate(shapes)}
     columns = allocate(
         keys=keys[-1] + 1 if keys else 0,
         points=len(keys),
         rows=len(rows),
-        ranges=len(ranges),
+        shapes=len(shapes),
+        ranges=sum(len(shape.ranges) for shape in shapes),
         records=max(_RECORDS, 2 * int(per_point.max(initial=0))),
     )
     columns.points.slot[keys] = range(len(keys))
     columns.points.first_row[1:] = np.cumsum(per_point)
-    setup, edge = columns.rows.setup, columns.rows.edge
-    setup[kernel.KIND, :-1] = [row.kind for row in rows]
-    setup[kernel.ON_DELAY, :-1] = [row.on_delay_ns for row in rows]
-    setup[kernel.OFF_DELAY, :-1] = [row.off_delay_ns for row in rows]
-    setup[kernel.FIRST_RANGE, 1:] = np.cumsum([len(row.ranges) for row in rows])
-    edge.T[:] = np.array([(*part.enter, *part.stay) for part in ranges]).reshape(-1, 4)
+    columns.rows.live[:, kernel.SHAPE] = [numbers[row.shape] for row in rows]
+    _lay_out_shapes(list(shapes), columns.rows)
     return Program(columns, tuple(rows), slots)
+
+
+def _lay_out_shapes(shapes: Sequence[Shape], rows: Rows) -> None:
+    rows.setup[:-1, kernel.KIND] = [shape.kind for shape in shapes]
+    rows.setup[:-1, kernel.ON_DELAY] = [shape.on_delay_ns for shape in shapes]
+    rows.setup[:-1, kernel.OFF_DELAY] = [shape.off_delay_ns for shape in shapes]
+    rows.setup[1:, kernel.FIRST_RANGE] = np.cumsum([len(shape.ranges) for shape in shapes])
+    edges = [(*part.enter, *part.stay) for shape in shapes for part in shape.ranges]
+    rows.edge[:] = np.array(edges).reshape(-1, 4)

@@ -77,7 +77,7 @@ class RuleEngine:
         """Return every row whose durable state changed since the last call, to be saved with what it caused."""
         out = self._columns.out
         changed = out.changed[: out.filled[1]].tolist()
-        self._columns.rows.live[kernel.MARKED, changed] = 0
+        self._columns.rows.live[changed, kernel.MARKED] = 0
         out.filled[1] = 0
         orphans, self._orphans = self._orphans, []
         return [*orphans, *map(self._state_of, changed)]
@@ -106,8 +106,8 @@ class RuleEngine:
         if count == 0:
             return
         out.filled[0] = 0
-        lines = zip(*out.line[:, :count].tolist(), out.value[:count].tolist(), strict=True)
-        yield from map(Record._make, lines)
+        for line, value in zip(out.line[:count].tolist(), out.value[:count].tolist(), strict=True):
+            yield Record._make((*line, value))
 
     def _state_of(self, row: int) -> SavedState:
         meaning, slot = self._rows[row], self._slot_of_row[row]
@@ -116,11 +116,11 @@ class RuleEngine:
             owner=meaning.owner.key,
             row=meaning.ordinal,
             fingerprint=meaning.owner.fingerprint,
-            phase=Phase(int(live[kernel.PHASE, row])),
-            since_ns=int(live[kernel.SINCE, row]),
+            phase=Phase(int(live[row, kernel.PHASE])),
+            since_ns=int(live[row, kernel.SINCE]),
             began_ns=self._fold.began_ns(row),
-            seen_ns=int(points.time[kernel.NEWEST, slot]),
-            value=float(points.value[kernel.HELD, slot]),
+            seen_ns=int(points.newest[slot]),
+            value=float(points.held[slot]),
             priority=int(self._fold.priority(row)),
         )
 

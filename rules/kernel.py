@@ -26,7 +26,7 @@ says nothing about now, moves no delay and is no sign of life.
 
 Quality. Bad and non-finite samples change nothing and do not count as data; uncertain ones decide.
 
-Guard band. For each point ``LO < value < HI`` and ``time < DUE`` is the region where none of its rows can change, so a
+Guard band. For each point ``lo < value < hi`` and ``time < due`` is the region where none of its rows can change, so a
 quiet sample costs the same however many rules the point has.
 
 All times are nanoseconds. Columns are NumPy arrays for the compiled kernel; the plain one takes memoryviews of
@@ -43,7 +43,7 @@ from rules.layout import Batch, Columns, Kernel, Moment, Output, Points, Record,
 NEVER = 2**62
 """A time that does not come; half the range of int64, so that adding a delay cannot overflow."""
 UNSEEN = -(2**62)
-"""``NEWEST`` of a point without any sample."""
+"""``newest`` of a point without any sample."""
 BLOCK = 8
 """Points share one entry of ``Points.block_wake`` by groups of ``2**BLOCK``."""
 
@@ -76,22 +76,6 @@ CONFIRMED = 2
 PASSED = 3
 """A meter passed another multiple of its interval."""
 
-# Columns of ``Points.value``.
-LO = 0
-HI = 1
-HELD = 2
-"""The newest usable sample's value."""
-
-# Columns of ``Points.time``.
-DUE = 0
-"""Source time from which on a sample has to be looked at whatever its value; ``UNSEEN``: the very next one."""
-NEWEST = 1
-"""Source time of the newest usable sample."""
-ARRIVED = 2
-"""Gateway time of the same sample."""
-WAKE = 3
-"""Gateway time from which on a sweep has to look."""
-
 # Columns of ``Rows.setup``.
 KIND = 0
 ON_DELAY = 1
@@ -104,6 +88,8 @@ SINCE = 0
 PHASE = 1
 MARKED = 2
 """1 while the row stands in ``Output.changed``."""
+SHAPE = 3
+"""Its line in ``Rows.setup``."""
 
 # Columns of ``Rows.edge``.
 ENTER_LO = 0
@@ -134,7 +120,7 @@ def scan(batch: Batch, columns: Columns, start: int) -> int:
 def pass_quiet(batch: Batch, points: Points, start: int) -> int:
     """Take samples from ``start`` on as long as they change no row; return the position of one that may."""
     key, source, gateway, value, quality = batch
-    slot, _, band_of, time, _ = points
+    slot, _, lo, hi, held, due, newest, arrived, _, _ = points
     keys = len(slot)
     for i in range(start, len(key)):
         point = key[i]
@@ -145,30 +131,30 @@ def pass_quiet(batch: Batch, points: Points, start: int) -> int:
             continue
         v = value[i]
         t = source[i]
-        if band_of[LO, p] < v < band_of[HI, p] and time[NEWEST, p] <= t < time[DUE, p]:
-            time[NEWEST, p] = t
-            time[ARRIVED, p] = gateway[i]
-            band_of[HELD, p] = v
-        elif t >= time[NEWEST, p] and v - v == 0.0:
+        if lo[p] < v < hi[p] and newest[p] <= t < due[p]:
+            newest[p] = t
+            arrived[p] = gateway[i]
+            held[p] = v
+        elif t >= newest[p] and v - v == 0.0:
             return i
     return len(key)
 
 
 def sweep(columns: Columns, now: int, start: int) -> int:
     """Finish what became due by the gateway's time ``now``; return the block where it stopped for want of room."""
-    time = columns.points.time
+    wake = columns.points.wake
     block_wake = columns.points.block_wake
     for block in range(start, len(block_wake)):
         if block_wake[block] > now:
             continue
         earliest = NEVER
-        for p in range(block << BLOCK, min((block + 1) << BLOCK, time.shape[1])):
-            if time[WAKE, p] <= now:
+        for p in range(block << BLOCK, min((block + 1) << BLOCK, len(wake))):
+            if wake[p] <= now:
                 if not has_room(columns, p):
                     return block
-                advance(columns, p, Moment(now - lag(columns.points, p), now, columns.points.value[HELD, p], 0))
+                advance(columns, p, Moment(now - lag(columns.points, p), now, columns.points.held[p], 0))
                 rearm(columns, p)
-            earliest = min(earliest, time[WAKE, p])
+            earliest = min(earliest, wake[p])
         block_wake[block] = earliest
     return len(block_wake)
 
@@ -182,18 +168,19 @@ def has_room(columns: Columns, p: int) -> bool:
 
 def lag(points: Points, p: int) -> int:
     """Return how far the point's own time is behind the gateway's."""
-    if points.time[NEWEST, p] == UNSEEN:
+    if points.newest[p] == UNSEEN:
         return 0
-    return int(points.time[ARRIVED, p] - points.time[NEWEST, p])
+    return int(points.arrived[p] - points.newest[p])
 
 
 def take(columns: Columns, p: int, now: Moment) -> None:
     """Take a sample that may change something."""
     points = columns.points
-    advance(columns, p, Moment(now.t, now.arrived, points.value[HELD, p], now.step))
-    points.time[NEWEST, p] = now.t
-    points.time[ARRIVED, p] = now.arrived
-    points.value[HELD, p] = now.value
+    if now.t >= points.due[p]:
+        advance(columns, p, Moment(now.t, now.arrived, points.held[p], now.step))
+    points.newest[p] = now.t
+    points.arrived[p] = now.arrived
+    points.held[p] = now.value
     judge(columns, p, Moment(now.t, now.arrived, now.value, now.step + 1))
     rearm(columns, p)
 
@@ -202,16 +189,16 @@ def advance(columns: Columns, p: int, now: Moment) -> None:
     """Let time pass for one point, whose value meanwhile was ``now.value``."""
     points, rows, out = columns
     for r in range(points.first_row[p], points.first_row[p + 1]):
-        phase = rows.live[PHASE, r]
-        since = rows.live[SINCE, r]
-        if rows.setup[KIND, r] == NO_DATA:
+        phase = rows.live[r, PHASE]
+        since = rows.live[r, SINCE]
+        if rows.setup[rows.live[r, SHAPE], KIND] == NO_DATA:
             grow_silent(columns, p, r, now)
-        elif phase == PENDING and since + rows.setup[ON_DELAY, r] <= now.t:
-            end = since + rows.setup[ON_DELAY, r]
+        elif phase == PENDING and since + rows.setup[rows.live[r, SHAPE], ON_DELAY] <= now.t:
+            end = since + rows.setup[rows.live[r, SHAPE], ON_DELAY]
             record(out, Record(r, RAISED, now.step, end, since, now.value))
             move(columns, r, ACTIVE, end)
-        elif phase == LEAVING and since + rows.setup[OFF_DELAY, r] <= now.t:
-            end = since + rows.setup[OFF_DELAY, r]
+        elif phase == LEAVING and since + rows.setup[rows.live[r, SHAPE], OFF_DELAY] <= now.t:
+            end = since + rows.setup[rows.live[r, SHAPE], OFF_DELAY]
             record(out, Record(r, CLEARED, now.step, end, since, now.value))
             move(columns, r, NORMAL, end)
 
@@ -219,13 +206,13 @@ def advance(columns: Columns, p: int, now: Moment) -> None:
 def grow_silent(columns: Columns, p: int, r: int, now: Moment) -> None:
     """Let silence grow: pending from half the timeout on (so that a restart knows), active at the whole."""
     points, rows, out = columns
-    timeout = rows.setup[ON_DELAY, r]
-    if rows.live[PHASE, r] == NORMAL:
-        heard = max(points.time[ARRIVED, p], rows.live[SINCE, r])  # nobody listened before the row's own beginning
+    timeout = rows.setup[rows.live[r, SHAPE], ON_DELAY]
+    if rows.live[r, PHASE] == NORMAL:
+        heard = max(points.arrived[p], rows.live[r, SINCE])  # nobody listened before the row's own beginning
         if now.arrived >= heard + timeout // 2:
             move(columns, r, PENDING, heard)
-    if rows.live[PHASE, r] == PENDING and now.arrived >= rows.live[SINCE, r] + timeout:
-        heard = rows.live[SINCE, r]
+    if rows.live[r, PHASE] == PENDING and now.arrived >= rows.live[r, SINCE] + timeout:
+        heard = rows.live[r, SINCE]
         record(out, Record(r, RAISED, now.step, heard + timeout, heard, math.nan))
         move(columns, r, ACTIVE, heard + timeout)
 
@@ -236,27 +223,27 @@ def judge(columns: Columns, p: int, now: Moment) -> None:
     lo = -math.inf
     hi = math.inf
     for r in range(points.first_row[p], points.first_row[p + 1]):
-        if rows.setup[KIND, r] == VALUE:
+        if rows.setup[rows.live[r, SHAPE], KIND] == VALUE:
             true = holds(rows, r, now.value)
             follow(columns, r, true, now)
             row_lo, row_hi = band(rows, r, true, now.value)
             lo = max(lo, row_lo)
             hi = min(hi, row_hi)
-        elif rows.setup[KIND, r] == NO_DATA:
+        elif rows.setup[rows.live[r, SHAPE], KIND] == NO_DATA:
             hear(columns, r, now)
         else:
             hi = min(hi, read_meter(columns, r, now))
-    points.value[LO, p] = lo
-    points.value[HI, p] = hi
+    points.lo[p] = lo
+    points.hi[p] = hi
 
 
 def holds(rows: Rows, r: int, v: float) -> bool:
     """Tell whether a row's condition is true at ``v``, given whether it was true before."""
-    was_true = rows.live[PHASE, r] in (PENDING, ACTIVE, OVERDUE)
-    for k in range(rows.setup[FIRST_RANGE, r], rows.setup[FIRST_RANGE, r + 1]):
-        if was_true and rows.edge[STAY_LO, k] < v < rows.edge[STAY_HI, k]:
+    was_true = rows.live[r, PHASE] in (PENDING, ACTIVE, OVERDUE)
+    for k in range(rows.setup[rows.live[r, SHAPE], FIRST_RANGE], rows.setup[rows.live[r, SHAPE] + 1, FIRST_RANGE]):
+        if was_true and rows.edge[k, STAY_LO] < v < rows.edge[k, STAY_HI]:
             return True
-        if rows.edge[ENTER_LO, k] <= v <= rows.edge[ENTER_HI, k]:
+        if rows.edge[k, ENTER_LO] <= v <= rows.edge[k, ENTER_HI]:
             return True
     return False
 
@@ -265,23 +252,23 @@ def band(rows: Rows, r: int, true: bool, v: float) -> tuple[float, float]:  # no
     """Return the open interval around ``v`` in which the row's condition stays as it is."""
     lo = -math.inf
     hi = math.inf
-    for k in range(rows.setup[FIRST_RANGE, r], rows.setup[FIRST_RANGE, r + 1]):
+    for k in range(rows.setup[rows.live[r, SHAPE], FIRST_RANGE], rows.setup[rows.live[r, SHAPE] + 1, FIRST_RANGE]):
         if true:
-            if rows.edge[STAY_LO, k] < v < rows.edge[STAY_HI, k]:
-                lo = max(lo, rows.edge[STAY_LO, k])
-                hi = min(hi, rows.edge[STAY_HI, k])
-        elif v < rows.edge[ENTER_LO, k]:
-            hi = min(hi, rows.edge[ENTER_LO, k])
+            if rows.edge[k, STAY_LO] < v < rows.edge[k, STAY_HI]:
+                lo = max(lo, rows.edge[k, STAY_LO])
+                hi = min(hi, rows.edge[k, STAY_HI])
+        elif v < rows.edge[k, ENTER_LO]:
+            hi = min(hi, rows.edge[k, ENTER_LO])
         else:
-            lo = max(lo, rows.edge[ENTER_HI, k])
+            lo = max(lo, rows.edge[k, ENTER_HI])
     return lo, hi
 
 
 def follow(columns: Columns, r: int, true: bool, now: Moment) -> None:  # noqa: FBT001  # as above
     """Move a row on after a sample that made its condition true or false."""
     _, rows, out = columns
-    phase = rows.live[PHASE, r]
-    at = max(now.t, rows.live[SINCE, r])  # a sweep may have finished a delay that this sample's time does not reach
+    phase = rows.live[r, PHASE]
+    at = max(now.t, rows.live[r, SINCE])  # a sweep may have finished a delay that this sample's time does not reach
     if phase in (OVERDUE, OVERDUE_LEAVING):
         catch_up(columns, r, true, now)
     elif true:
@@ -289,7 +276,7 @@ def follow(columns: Columns, r: int, true: bool, now: Moment) -> None:  # noqa: 
     elif phase == PENDING:
         move(columns, r, NORMAL, at)
     elif phase in (ACTIVE, CHANGED):
-        if rows.setup[OFF_DELAY, r] > 0:
+        if rows.setup[rows.live[r, SHAPE], OFF_DELAY] > 0:
             move(columns, r, LEAVING, at)
         else:
             record(out, Record(r, CLEARED, now.step, at, at, now.value))
@@ -299,9 +286,9 @@ def follow(columns: Columns, r: int, true: bool, now: Moment) -> None:  # noqa: 
 def become_true(columns: Columns, r: int, at: int, now: Moment) -> None:
     """Move a row on whose condition is true at the time ``at``."""
     _, rows, out = columns
-    phase = rows.live[PHASE, r]
+    phase = rows.live[r, PHASE]
     if phase == NORMAL:
-        if rows.setup[ON_DELAY, r] > 0:
+        if rows.setup[rows.live[r, SHAPE], ON_DELAY] > 0:
             move(columns, r, PENDING, at)
         else:
             record(out, Record(r, RAISED, now.step, at, at, now.value))
@@ -316,9 +303,9 @@ def become_true(columns: Columns, r: int, at: int, now: Moment) -> None:
 def catch_up(columns: Columns, r: int, true: bool, now: Moment) -> None:  # noqa: FBT001  # as above
     """Decide a delay that nobody watched to its end: it counts if the condition is still as it was then."""
     _, rows, out = columns
-    rising = rows.live[PHASE, r] == OVERDUE
-    since = rows.live[SINCE, r]
-    end = since + (rows.setup[ON_DELAY, r] if rising else rows.setup[OFF_DELAY, r])
+    rising = rows.live[r, PHASE] == OVERDUE
+    since = rows.live[r, SINCE]
+    end = since + (rows.setup[rows.live[r, SHAPE], ON_DELAY] if rising else rows.setup[rows.live[r, SHAPE], OFF_DELAY])
     if true != rising:
         move(columns, r, ACTIVE if true else NORMAL, max(now.t, since))
     elif now.t < end:  # the sample had waited on its way: by the source's time the delay still runs
@@ -331,11 +318,11 @@ def catch_up(columns: Columns, r: int, true: bool, now: Moment) -> None:  # noqa
 def hear(columns: Columns, r: int, now: Moment) -> None:
     """End a silence."""
     _, rows, out = columns
-    phase = rows.live[PHASE, r]
+    phase = rows.live[r, PHASE]
     if phase == NORMAL:
         return
     if phase != PENDING:
-        at = max(now.t, rows.live[SINCE, r])
+        at = max(now.t, rows.live[r, SINCE])
         record(out, Record(r, CLEARED, now.step, at, at, now.value))
     move(columns, r, NORMAL, now.arrived)
 
@@ -347,28 +334,28 @@ def read_meter(columns: Columns, r: int, now: Moment) -> float:
     its highest multiple again, since that multiple's order was opened once already.
     """
     _, rows, out = columns
-    every = rows.edge[ENTER_LO, rows.setup[FIRST_RANGE, r]]
+    every = rows.edge[rows.setup[rows.live[r, SHAPE], FIRST_RANGE], ENTER_LO]
     multiple = int(max(min(now.value / every, _LARGEST), -_LARGEST) // 1.0)
-    if rows.live[PHASE, r] != ARMED:
+    if rows.live[r, PHASE] != ARMED:
         move(columns, r, ARMED, multiple)
-    elif multiple > rows.live[SINCE, r]:
+    elif multiple > rows.live[r, SINCE]:
         record(out, Record(r, PASSED, now.step, now.t, multiple, now.value))
         move(columns, r, ARMED, multiple)
-    return float((rows.live[SINCE, r] + 1) * every)
+    return float((rows.live[r, SINCE] + 1) * every)
 
 
 def rearm(columns: Columns, p: int) -> None:
     """Set when the point has to be looked at although nothing came."""
-    points = columns.points
+    points, rows, _ = columns
     behind = lag(points, p)
     wake = NEVER
     broken_by_sample = False
     for r in range(points.first_row[p], points.first_row[p + 1]):
         wake = min(wake, ripe(columns, p, r, behind))
-        if columns.rows.setup[KIND, r] == NO_DATA and columns.rows.live[PHASE, r] != NORMAL:
+        if rows.setup[rows.live[r, SHAPE], KIND] == NO_DATA and rows.live[r, PHASE] != NORMAL:
             broken_by_sample = True
-    points.time[WAKE, p] = wake
-    points.time[DUE, p] = UNSEEN if broken_by_sample else wake - behind
+    points.wake[p] = wake
+    points.due[p] = UNSEEN if broken_by_sample else wake - behind
     block = p >> BLOCK
     points.block_wake[block] = min(points.block_wake[block], wake)
 
@@ -376,23 +363,23 @@ def rearm(columns: Columns, p: int) -> None:
 def ripe(columns: Columns, p: int, r: int, behind: int) -> int:
     """Return the gateway's time at which a row changes by itself."""
     points, rows, _ = columns
-    phase = rows.live[PHASE, r]
-    if rows.setup[KIND, r] == NO_DATA:
+    phase = rows.live[r, PHASE]
+    if rows.setup[rows.live[r, SHAPE], KIND] == NO_DATA:
         if phase == NORMAL:
-            return int(max(points.time[ARRIVED, p], rows.live[SINCE, r]) + rows.setup[ON_DELAY, r] // 2)
-        return int(rows.live[SINCE, r] + rows.setup[ON_DELAY, r]) if phase == PENDING else NEVER
+            return int(max(points.arrived[p], rows.live[r, SINCE]) + rows.setup[rows.live[r, SHAPE], ON_DELAY] // 2)
+        return int(rows.live[r, SINCE] + rows.setup[rows.live[r, SHAPE], ON_DELAY]) if phase == PENDING else NEVER
     if phase == PENDING:
-        return int(rows.live[SINCE, r] + rows.setup[ON_DELAY, r] + behind)
-    return int(rows.live[SINCE, r] + rows.setup[OFF_DELAY, r] + behind) if phase == LEAVING else NEVER
+        return int(rows.live[r, SINCE] + rows.setup[rows.live[r, SHAPE], ON_DELAY] + behind)
+    return int(rows.live[r, SINCE] + rows.setup[rows.live[r, SHAPE], OFF_DELAY] + behind) if phase == LEAVING else NEVER
 
 
 def move(columns: Columns, r: int, phase: int, since: int) -> None:
     """Enter a phase, and remember that the row's durable state changed."""
     _, rows, out = columns
-    rows.live[PHASE, r] = phase
-    rows.live[SINCE, r] = since
-    if rows.live[MARKED, r] == 0:
-        rows.live[MARKED, r] = 1
+    rows.live[r, PHASE] = phase
+    rows.live[r, SINCE] = since
+    if rows.live[r, MARKED] == 0:
+        rows.live[r, MARKED] = 1
         out.changed[out.filled[1]] = r
         out.filled[1] += 1
 
@@ -400,11 +387,11 @@ def move(columns: Columns, r: int, phase: int, since: int) -> None:
 def record(out: Output, line: Record) -> None:
     """Append one record."""
     n = out.filled[0]
-    out.line[ROW, n] = line.row
-    out.line[CODE, n] = line.code
-    out.line[STEP, n] = line.step
-    out.line[AT, n] = line.at
-    out.line[BEGAN, n] = line.began
+    out.line[n, ROW] = line.row
+    out.line[n, CODE] = line.code
+    out.line[n, STEP] = line.step
+    out.line[n, AT] = line.at
+    out.line[n, BEGAN] = line.began
     out.value[n] = line.value
     out.filled[0] = n + 1
 

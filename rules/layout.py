@@ -1,7 +1,7 @@
 """How the kernel's columns lie in memory.
 
-Tables are two-dimensional, one row of the array for each column named in :mod:`rules.kernel`: few arrays make a
-compiled call cheap, and each column stays contiguous.
+What every sample touches lies in a column of its own. What is touched together and rarely lies side by side in tables,
+whose columns :mod:`rules.kernel` names: to look at a row is then one miss of the cache, not ten.
 """
 
 from __future__ import annotations
@@ -32,23 +32,35 @@ class Points(NamedTuple):
     """Point key to position in the other columns; -1 for points without rules."""
     first_row: Column
     """Position to its first row; one entry more than points."""
-    value: Column
-    """``LO``, ``HI``, ``HELD`` by position."""
-    time: Column
-    """``DUE``, ``NEWEST``, ``ARRIVED``, ``WAKE`` by position."""
+    lo: Column
+    hi: Column
+    held: Column
+    """The newest usable sample's value."""
+    due: Column
+    """Source time from which on a sample has to be looked at whatever its value; ``UNSEEN``: the very next one."""
+    newest: Column
+    """Source time of the newest usable sample."""
+    arrived: Column
+    """Gateway time of the same sample."""
+    wake: Column
+    """Gateway time from which on a sweep has to look."""
     block_wake: Column
-    """Lower bound of ``WAKE`` over a block of points."""
+    """Lower bound of ``wake`` over a block of points."""
 
 
 class Rows(NamedTuple):
-    """One entry per row, ordered by point."""
+    """One entry per row, ordered by point.
+
+    What a row is lies apart in shapes, which rows share: a thousand pumps of one class have one set of limits, and that
+    stays in the cache.
+    """
 
     setup: Column
-    """``KIND``, ``ON_DELAY``, ``OFF_DELAY``, ``FIRST_RANGE`` by row; one entry more than rows."""
+    """``KIND``, ``ON_DELAY``, ``OFF_DELAY``, ``FIRST_RANGE`` of each shape; one entry more than shapes."""
     live: Column
-    """``SINCE``, ``PHASE``, ``MARKED`` by row."""
+    """``SINCE``, ``PHASE``, ``MARKED``, ``SHAPE`` of each row."""
     edge: Column
-    """``ENTER_LO``, ``ENTER_HI``, ``STAY_LO``, ``STAY_HI`` by range."""
+    """``ENTER_LO``, ``ENTER_HI``, ``STAY_LO``, ``STAY_HI`` of each range."""
 
 
 class Output(NamedTuple):

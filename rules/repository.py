@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from facility.storage.statements import in_parts
 from rules.state import Phase, SavedState
 from rules.tables import rule_state
 
@@ -43,6 +44,18 @@ def save_states(connection: Connection, states: Iterable[SavedState]) -> None:
     statement = dialect.insert(rule_state)
     newest = {column.name: statement.excluded[column.name] for column in rule_state.columns if column.name not in _KEY}
     connection.execute(statement.on_conflict_do_update(index_elements=_KEY, set_=newest), lines)
+
+
+def forget_removed_rules(connection: Connection, living: Collection[int]) -> None:
+    """Remove the states of rules that are not among ``living``.
+
+    A rule that comes back begins afresh. With its old state it would believe that it had raised its alarm already,
+    whose episode was closed when the rule went.
+    """
+    kept = {f"rule:{rule_id}" for rule_id in living}
+    saved = connection.scalars(select(rule_state.c.owner).where(rule_state.c.owner.startswith("rule:")).distinct())
+    for owners in in_parts(set(saved) - kept):
+        connection.execute(delete(rule_state).where(rule_state.c.owner.in_(owners)))
 
 
 def _line_of(state: SavedState) -> dict[str, Any]:

@@ -37,8 +37,7 @@ def restore(program: Program, saved: Iterable[SavedState], now_ns: int, fold: Fo
 class _Restoration:
     def __init__(self, program: Program, now_ns: int, fold: Fold) -> None:
         self._program = program
-        self._value = program.columns.points.value
-        self._time = program.columns.points.time
+        self._points = program.columns.points
         self._live = program.columns.rows.live
         self._now_ns = now_ns
         self._fold = fold
@@ -48,8 +47,9 @@ class _Restoration:
             self._first.setdefault(row.owner.key, place)
 
     def run(self, saved: Iterable[SavedState]) -> list[SavedState]:
-        silent = self._program.columns.rows.setup[kernel.KIND, :-1] == kernel.NO_DATA
-        self._live[kernel.SINCE, silent] = self._now_ns
+        setup = self._program.columns.rows.setup
+        silent = setup[self._live[:, kernel.SHAPE], kernel.KIND] == kernel.NO_DATA
+        self._live[silent, kernel.SINCE] = self._now_ns
         orphans = defaultdict(list)
         for state in saved:
             place = self._places.get((state.owner, state.row))
@@ -71,15 +71,15 @@ class _Restoration:
             self._set(place, kernel.CHANGED, state.since_ns)
 
     def _set(self, place: int, phase: int, since_ns: int) -> None:
-        self._live[kernel.PHASE, place], self._live[kernel.SINCE, place] = phase, since_ns
+        self._live[place, kernel.PHASE], self._live[place, kernel.SINCE] = phase, since_ns
 
     def _continued(self, place: int, state: SavedState) -> tuple[int, int]:
         row = self._program.rows[place]
-        if row.kind == kernel.NO_DATA:
-            return self._silence(state, row.on_delay_ns)
-        if state.phase is Phase.PENDING and state.since_ns + row.on_delay_ns <= self._now_ns:
+        if row.shape.kind == kernel.NO_DATA:
+            return self._silence(state, row.shape.on_delay_ns)
+        if state.phase is Phase.PENDING and state.since_ns + row.shape.on_delay_ns <= self._now_ns:
             return kernel.OVERDUE, state.since_ns
-        if state.phase is Phase.LEAVING and state.since_ns + row.off_delay_ns <= self._now_ns:
+        if state.phase is Phase.LEAVING and state.since_ns + row.shape.off_delay_ns <= self._now_ns:
             return kernel.OVERDUE_LEAVING, state.since_ns
         return state.phase, state.since_ns
 
@@ -94,9 +94,9 @@ class _Restoration:
     def _remember(self, place: int, state: SavedState) -> None:
         """Ignore from now on what the point had seen before: a broker delivers again what was not acknowledged."""
         slot = self._program.slots[self._program.rows[place].point]
-        if state.seen_ns > self._time[kernel.NEWEST, slot]:
-            self._time[[kernel.NEWEST, kernel.ARRIVED], slot] = state.seen_ns
-            self._value[kernel.HELD, slot] = state.value
+        if state.seen_ns > self._points.newest[slot]:
+            self._points.newest[slot] = self._points.arrived[slot] = state.seen_ns
+            self._points.held[slot] = state.value
 
     def _adopt(self, state: SavedState) -> SavedState:
         """Let the rule's first row answer for an active row that an edit removed, so that the episode can end."""
@@ -108,11 +108,11 @@ class _Restoration:
 
     def _wake(self, silent: Column) -> None:
         """Have the first sweep look at every point in which something waits for time."""
-        waiting = silent | np.isin(self._live[kernel.PHASE], (kernel.PENDING, kernel.LEAVING))
+        waiting = silent | np.isin(self._live[:, kernel.PHASE], (kernel.PENDING, kernel.LEAVING))
         for place in waiting.nonzero()[0].tolist():
             slot = self._program.slots[self._program.rows[place].point]
-            self._time[kernel.WAKE, slot] = self._now_ns
-            self._program.columns.points.block_wake[slot >> kernel.BLOCK] = self._now_ns
+            self._points.wake[slot] = self._now_ns
+            self._points.block_wake[slot >> kernel.BLOCK] = self._now_ns
 
 
 def _began(state: SavedState) -> int:
