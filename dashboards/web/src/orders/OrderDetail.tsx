@@ -119,6 +119,8 @@ function StepLine({ order, step, editable }: { order: WorkOrderDetail; step: Ste
     <li>
       <Checkbox
         size="xs"
+        color="var(--focus)"
+        iconColor="var(--on-focus)"
         checked={command.isPending ? command.variables.do === "tick" && command.variables.done : step.done}
         readOnly={!editable}
         aria-disabled={!editable}
