@@ -100,6 +100,13 @@ def released(alarm: Alarm, *, now_ns: int) -> Alarm:
     return replace(alarm, version=alarm.version + 1, latched=False, closed_at_ns=now_ns)
 
 
+def retired(alarm: Alarm, *, now_ns: int) -> Alarm:
+    """Return the episode after its rule was removed; that nobody saw it clear, or saw it at all, stays visible."""
+    return replace(
+        alarm, version=alarm.version + 1, active=False, acknowledged=True, latched=False, closed_at_ns=now_ns
+    )
+
+
 def evidence_of(transition: RuleTransition) -> Evidence:
     """Return what the journal keeps of a rule's transition."""
     return {

@@ -18,7 +18,7 @@ latched until a reset. (The standard leaves the latch to the implementer.)"""
 
 
 class Signal(StrEnum):
-    """What can happen to an alarm: the first four come from its rule, the last two from a person."""
+    """What can happen to an alarm: four things come from its rule, two from a person, one from whoever removes it."""
 
     RAISED = "raised"
     ESCALATED = "escalated"
@@ -26,6 +26,7 @@ class Signal(StrEnum):
     CLEARED = "cleared"
     ACKNOWLEDGE = "acknowledge"
     RESET = "reset"
+    RETIRED = "retired"
 
 
 class Suppression(StrEnum):
@@ -108,6 +109,8 @@ class Step(NamedTuple):
     closed: bool
     """It ended the episode."""
 
+
+_OPEN: Sequence[Letter] = ("B", "C", "D", "L")
 
 TRANSITIONS: Sequence[Transition] = (
     Transition(
@@ -221,8 +224,19 @@ TRANSITIONS: Sequence[Transition] = (
         after="A",
         meaning="released by hand; the episode ends",
     ),
+    *(
+        Transition(
+            name="retired",
+            before=letter,
+            signal=Signal.RETIRED,
+            after="A",
+            meaning="its rule or asset was removed from the site, so nothing can clear it any more; the episode ends",
+        )
+        for letter in _OPEN
+    ),
 )
-"""Every row; what is not here does not happen."""
+"""Every row; several may share a name where the same thing happens from several states. What is not here does not
+happen."""
 
 RETURNS = frozenset(row.name for row in TRANSITIONS if row.signal is Signal.RAISED and row.before != "A")
 """Names of the rows by which a condition comes back within its episode."""

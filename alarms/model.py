@@ -34,7 +34,7 @@ class Alarm:
     raised_at_ns: int
     """When the episode began."""
     cleared_at_ns: int | None = None
-    """When the condition last went away; ``None`` while it is active."""
+    """When the condition last went away; ``None`` while it is active, and for ever if its rule was removed first."""
     acknowledged_at_ns: int | None = None
     """``None`` until someone has seen it, and again after it came back or became more urgent."""
     acknowledged_by: str | None = None

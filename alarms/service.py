@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, bindparam, insert, update
 
 from alarms import repository
-from alarms.episodes import UNSAVED, acknowledged, begun, continued, evidence_of, policy_of, released, step_of
+from alarms.episodes import UNSAVED, acknowledged, begun, continued, evidence_of, policy_of, released, retired, step_of
 from alarms.events import AlarmEvent
 from alarms.lifecycle import Signal, Step, advance
 from alarms.model import Alarm
@@ -59,7 +59,7 @@ def apply_transitions(
     _save(connection, {id(change.episode): change.episode for change in changes}.values())
     journal.record(connection, [_line(change) for change in changes])
     announce(connection, Topic.ALARM, dict.fromkeys(change.episode.id for change in changes), now_ns)
-    return [_event(change) for change in changes]
+    return [_event(change.episode.id, change.alarm, change.step, change.transition.at_ns) for change in changes]
 
 
 def acknowledge(
@@ -110,6 +110,21 @@ def reset(
     _command(connection, facility, before, after)
     _write_down(connection, after, step, actor=actor, comment=None, now_ns=now_ns)
     return after
+
+
+def retire(connection: Connection, facility: Facility, *, now_ns: int) -> list[AlarmEvent]:
+    """Close every open episode whose rule the facility no longer has, since nothing else ever could."""
+    events = []
+    for before in repository.open_alarms(connection):
+        if before.rule_id in facility.rules:
+            continue
+        step = advance(before.lifecycle, Signal.RETIRED, policy=policy_of(facility, before.rule_id))
+        if step is not None:
+            after = retired(before, now_ns=now_ns)
+            _command(connection, facility, before, after)
+            _write_down(connection, after, step, actor=SYSTEM, comment=None, now_ns=now_ns)
+            events.append(_event(after.id, after, step, now_ns))
+    return events
 
 
 def _fold(facility: Facility, transitions: Sequence[RuleTransition], standing: dict[int, _Episode]) -> list[_Change]:
@@ -186,10 +201,9 @@ def _line(change: _Change) -> journal.Entry:
     )
 
 
-def _event(change: _Change) -> AlarmEvent:
-    alarm, step = change.alarm, change.step
+def _event(alarm_id: int, alarm: Alarm, step: Step, at_ns: int) -> AlarmEvent:
     return AlarmEvent(
-        alarm_id=change.episode.id,
+        alarm_id=alarm_id,
         rule_id=alarm.rule_id,
         asset_id=alarm.asset_id,
         transition=step.transition,
@@ -198,7 +212,7 @@ def _event(change: _Change) -> AlarmEvent:
         active=alarm.active,
         acknowledged=alarm.acknowledged,
         priority=alarm.priority,
-        at_ns=change.transition.at_ns,
+        at_ns=at_ns,
     )
 
 
@@ -251,6 +265,6 @@ def _not_resettable(
 
 
 def _name(facility: Facility, alarm: Alarm) -> str:
-    rule = facility.rules.get(alarm.rule_id)
+    rule = facility.ever.rules.get(alarm.rule_id)
     title = rule.definition.title.en if rule else "rule removed"
     return f"Alarm {alarm.id} ({alarm.asset_id}: {title})"

@@ -21,6 +21,7 @@ from facility.storage.repository import import_site, load_facility
 from sqlalchemy import Engine
 
 from app.engine import Commit, EngineThread
+from app.retirement import retire_what_is_gone
 from dashboards.api import create_app
 from dashboards.hub import LiveHub
 from dashboards.services import Services
@@ -95,16 +96,17 @@ def open_system(
 
 
 def prepare_facility(settings: Settings, database: Engine, clock: Clock) -> Facility:
-    """Import the site file, if one is named, and load the site with its keys."""
+    """Import the site file, if one is named, load the site with its keys, and retire what is gone."""
     classes = load_classes()
-    if settings.site_file is not None:
-        site = read_site(settings.site_file, classes, os.environ)
-        with database.begin() as connection:
-            import_site(
-                connection, site, author="system", reason=f"start with {settings.site_file.name}", now_ns=clock.now_ns()
-            )
-    with reading(database) as connection:
-        return load_facility(connection, classes, os.environ)
+    site = None if settings.site_file is None else read_site(settings.site_file, classes, os.environ)
+    now_ns = clock.now_ns()
+    with database.begin() as connection:
+        if site is not None and settings.site_file is not None:
+            reason = f"start with {settings.site_file.name}"
+            import_site(connection, site, author="system", reason=reason, now_ns=now_ns)
+        facility = load_facility(connection, classes, os.environ)
+        retire_what_is_gone(connection, facility, now_ns=now_ns)
+    return facility
 
 
 def open_history(settings: Settings) -> History:

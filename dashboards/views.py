@@ -122,8 +122,8 @@ def alarm_views(connection: Connection, facility: Facility, episodes: Sequence[A
 
 def alarm_view(facility: Facility, episode: Alarm, order_id: int | None) -> AlarmView:
     """Show one episode with the words of its rule."""
-    rule = facility.rules[episode.rule_id]
-    asset = facility.assets[episode.asset_id]
+    site = facility.ever
+    rule, asset = site.rules[episode.rule_id], site.assets[episode.asset_id]
     return AlarmView(
         id=episode.id,
         version=episode.version,
@@ -131,7 +131,7 @@ def alarm_view(facility: Facility, episode: Alarm, order_id: int | None) -> Alar
         title=rule.definition.title,
         asset_id=asset.id,
         asset_name=asset.name,
-        space_name=facility.spaces[asset.space_id].name,
+        space_name=site.spaces[asset.space_id].name,
         system=asset.equipment_class.system,
         priority=episode.priority,
         state=episode.state,
@@ -141,7 +141,7 @@ def alarm_view(facility: Facility, episode: Alarm, order_id: int | None) -> Alar
         reason=episode.reason,
         value=number_or_none(episode.value),
         limit=number_or_none(episode.limit),
-        unit=display_unit(facility.points[rule.point_key].definition.unit),
+        unit=display_unit(site.points[rule.point_key].definition.unit),
         raised_at=moment(episode.raised_at_ns),
         cleared_at=moment_or_none(episode.cleared_at_ns),
         acknowledged_at=moment_or_none(episode.acknowledged_at_ns),
@@ -156,7 +156,7 @@ def alarm_detail(connection: Connection, facility: Facility, alarm_id: int) -> A
     """Show one episode with what to do about it and what happened so far."""
     [row] = alarm_views(connection, facility, [alarms.alarm(connection, alarm_id)])
     episode = alarms.alarm(connection, alarm_id)
-    rule = facility.rules[episode.rule_id]
+    rule = facility.ever.rules[episode.rule_id]
     definition = rule.definition
     return AlarmDetail(
         **dict(row),
@@ -189,7 +189,8 @@ def order_views(connection: Connection, facility: Facility, orders: Sequence[Wor
 
 def order_view(facility: Facility, order: WorkOrder, alarm_count: int) -> WorkOrderView:
     """Show one order with the words of its asset."""
-    asset = facility.assets[order.asset_id]
+    site = facility.ever
+    asset = site.assets[order.asset_id]
     return WorkOrderView(
         id=order.id,
         number=f"WO-{order.id:06d}",
@@ -200,7 +201,7 @@ def order_view(facility: Facility, order: WorkOrder, alarm_count: int) -> WorkOr
         priority=order.priority,
         asset_id=asset.id,
         asset_name=asset.name,
-        space_name=facility.spaces[asset.space_id].name,
+        space_name=site.spaces[asset.space_id].name,
         system=asset.equipment_class.system,
         life_safety=order.life_safety,
         opened_at=moment(order.opened_at_ns),

@@ -134,6 +134,13 @@ class Facility:
     assets: Mapping[str, Asset]
     points: Mapping[int, Point]
     rules: Mapping[int, Rule]
+    archive: Facility | None = None
+    """The site with all that it ever had, retired or not; ``None``: nothing was ever retired."""
+
+    @property
+    def ever(self) -> Facility:
+        """Return the site with all that it ever had: for the words of what happened, never for what is watched."""
+        return self.archive or self
 
     def points_of(self, asset_id: str) -> list[Point]:
         """Return an asset's points in the order of its class."""

@@ -39,6 +39,8 @@ class Action(StrEnum):
     """An alarm of the order's failure family was raised while the order is unfinished."""
     ESCALATE = "escalate"
     """An alarm of the order became more urgent than the order."""
+    RETIRE_ALARM = "retire_alarm"
+    """The rule of an alarm that the order answers was removed."""
     ASSIGN = "assign"
     START = "start"
     TICK = "tick"
@@ -161,6 +163,16 @@ TRANSITIONS: Sequence[Transition] = (
             action=Action.ESCALATE,
             after=state,
             meaning="its alarm became more urgent, and so does the order",
+        )
+        for state in (_T, _D, _P)
+    ),
+    *(
+        Transition(
+            name="alarm_retired",
+            before=state,
+            action=Action.RETIRE_ALARM,
+            after=state,
+            meaning="the rule or asset of its alarm was removed; a person decides what becomes of the work",
         )
         for state in (_T, _D, _P)
     ),

@@ -108,6 +108,20 @@ def open_due_maintenance(
     return opened
 
 
+def note_retired_alarms(connection: Connection, events: Sequence[AlarmEvent], *, now_ns: int) -> list[OrderEvent]:
+    """Write into every unfinished order that its alarm was retired; the order stands until a person decides."""
+    order_of = repository.order_ids_of_alarms(connection, {event.alarm_id for event in events})
+    orders = {order.id: order for order in repository.work_orders_by_id(connection, set(order_of.values()))}
+    entries, taken = [], []
+    for alarm_id, order_id in sorted(order_of.items()):
+        row = advance(orders[order_id].state, Action.RETIRE_ALARM, Situation(actor=SYSTEM))
+        if not isinstance(row, Refusal):
+            entries.append(store.entry(order_id, row.name, now_ns=now_ns, evidence={"alarm_id": alarm_id}))
+            taken.append(_event(orders[order_id], row.name, now_ns))
+    store.tell(connection, entries, taken, now_ns)
+    return taken
+
+
 @dataclass(frozen=True, slots=True)
 class _Answer:
     """What one call does to one order."""

@@ -1,6 +1,6 @@
 """What people do with work orders, each command within the caller's transaction.
 
-Orders that open by themselves come from :mod:`workorders.opening`; its two functions are offered here as well, so that
+Orders that open by themselves come from :mod:`workorders.opening`; its functions are offered here as well, so that
 a caller needs one module.
 """
 
@@ -18,12 +18,13 @@ from workorders import repository, store
 from workorders.events import OrderEvent
 from workorders.lifecycle import Action, Refusal, Situation, Transition, advance
 from workorders.model import WorkOrder
-from workorders.opening import open_due_maintenance, respond_to_alarms
+from workorders.opening import note_retired_alarms, open_due_maintenance, respond_to_alarms
 
 __all__ = [
     "assign",
     "cancel",
     "complete",
+    "note_retired_alarms",
     "open_due_maintenance",
     "respond_to_alarms",
     "start",
@@ -224,5 +225,5 @@ def _stale(connection: Connection, facility: Facility, order: WorkOrder) -> Stal
 
 
 def _name(facility: Facility, order: WorkOrder) -> str:
-    asset = facility.assets.get(order.asset_id)
+    asset = facility.ever.assets.get(order.asset_id)
     return f"Work order {order.id} ({asset.name.en if asset else order.asset_id}: {order.title.en})"

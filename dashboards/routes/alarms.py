@@ -46,13 +46,14 @@ def list_alarms(
 
 
 def rule_ids_of(facility: Facility, system: System | None, asset_id: str | None) -> frozenset[int] | None:
-    """Return the rules of a system or an asset; ``None`` when neither was asked for."""
+    """Return the rules that a system or an asset ever had; ``None`` when neither was asked for."""
     if system is None and asset_id is None:
         return None
+    site = facility.ever
     return frozenset(
         rule.id
-        for rule in facility.rules.values()
-        if asset_id in (None, rule.asset_id) and system in (None, facility.assets[rule.asset_id].equipment_class.system)
+        for rule in site.rules.values()
+        if asset_id in (None, rule.asset_id) and system in (None, site.assets[rule.asset_id].equipment_class.system)
     )
 
 

@@ -81,12 +81,12 @@ def point_limits(key: int, services: ServicesDep, _viewer: ViewerDep) -> list[Li
 
 
 def require_point(services: ServicesDep, key: int) -> None:
-    """Refuse a key that no point has.
+    """Refuse a key that no point ever had; the samples of a retired one are kept.
 
     Raises:
         NotFoundError: No such point.
     """
-    if key not in services.facility.points:
+    if key not in services.facility.ever.points:
         raise NotFoundError(f"There is no point {key}. GET /api/facility lists all points with their keys.")
 
 

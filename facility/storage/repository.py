@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection as SqlConnection
@@ -25,6 +26,7 @@ from facility.model import (
     WrittenConnection,
 )
 from facility.storage import tables
+from facility.storage.archive import load_archive
 from facility.storage.site_import import import_site
 from facility.yaml_file import did_you_mean
 
@@ -56,7 +58,7 @@ class DeviceEventRow(NamedTuple):
 def load_facility(
     connection: SqlConnection, classes: Mapping[str, EquipmentClass], environment: Mapping[str, str]
 ) -> Facility:
-    """Return the site that the database holds, in the order of its file.
+    """Return the site that the database holds, in the order of its file, with its archive.
 
     Args:
         connection: Where to read.
@@ -75,7 +77,7 @@ def load_facility(
     rules = _rules(connection, points)
     if mistakes:
         raise ConfigurationError(mistakes)
-    return Facility(
+    living = Facility(
         site_id=site.id,
         name=LocalText.model_validate(site.name),
         time_zone=site.time_zone,
@@ -85,6 +87,7 @@ def load_facility(
         points=points,
         rules=rules,
     )
+    return replace(living, archive=load_archive(connection, living, classes))
 
 
 def load_description(

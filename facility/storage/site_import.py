@@ -34,7 +34,7 @@ _ASSET = _Kind(asset, ("id",))
 _POINT = _Kind(point, ("asset_id", "name"))
 _RULE = _Kind(rule, ("asset_id", "name"))
 
-_UNJOURNALLED = frozenset({"position", "retired_ns", "key", "site_id", "point_key"})
+_UNJOURNALLED = frozenset({"position", "retired_ns", "key", "site_id", "point_key", "system"})
 """Bookkeeping that no person wrote."""
 
 
@@ -117,6 +117,7 @@ def _asset_rows(description: SiteDescription) -> list[Row]:
             "site_id": description.site_id,
             "name": entry.name.model_dump(),
             "class_name": entry.equipment_class.name,
+            "system": entry.equipment_class.system.value,
             "space_id": entry.space_id,
             "parent_id": entry.parent_id,
             "connection_id": entry.connection_id,
@@ -129,10 +130,15 @@ def _asset_rows(description: SiteDescription) -> list[Row]:
 
 
 def _point_rows(description: SiteDescription) -> list[Row]:
+    classes = {entry.equipment_class.name: entry.equipment_class for entry in description.assets.values()}
+    written = {
+        equipment.name: {name: definition.model_dump(mode="json") for name, definition in equipment.points.items()}
+        for equipment in classes.values()
+    }
     return [
-        {"asset_id": entry.id, "name": name, "position": position}
+        {"asset_id": entry.id, "name": name, "definition": definition, "position": position}
         for entry in description.assets.values()
-        for position, name in enumerate(entry.equipment_class.points)
+        for position, (name, definition) in enumerate(written[entry.equipment_class.name].items())
     ]
 
 

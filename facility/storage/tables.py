@@ -55,6 +55,8 @@ asset = Table(
     Column("site_id", ForeignKey("site.id"), nullable=False),
     Column("name", JSON, nullable=False),
     Column("class_name", String(64), nullable=False),
+    # Its class's, kept for the day when the asset is retired and no class has the name any more.
+    Column("system", String(16), nullable=False),
     Column("space_id", ForeignKey("space.id"), nullable=False),
     Column("parent_id", ForeignKey("asset.id", deferrable=True, initially="DEFERRED")),
     Column("connection_id", ForeignKey("connection.id"), nullable=False),
@@ -70,6 +72,8 @@ point = Table(
     Column("key", Integer, primary_key=True),
     Column("asset_id", ForeignKey("asset.id"), nullable=False),
     Column("name", String(64), nullable=False),
+    # Its class's, kept for the day when the class has lost the point.
+    Column("definition", JSON, nullable=False),
     Column("position", Integer, nullable=False),
     Column("retired_ns", BigInteger),
     UniqueConstraint("asset_id", "name"),

@@ -22,8 +22,11 @@ from alarms.lifecycle import (
 
 PAGE = Path(__file__).parents[2] / "docs" / "alarm-lifecycle.md"
 
+LIVING = [signal for signal in Signal if signal is not Signal.RETIRED]
+"""What can happen while the rule is there."""
+
 policies = st.builds(Policy, st.booleans(), st.booleans())
-signals = st.lists(st.sampled_from(Signal), max_size=30)
+signals = st.lists(st.sampled_from(LIVING), max_size=30)
 states = st.builds(AlarmState, st.booleans(), st.booleans(), st.booleans(), st.frozensets(st.sampled_from(Suppression)))
 
 
@@ -101,8 +104,21 @@ def test_whatever_happened_the_alarm_can_be_brought_to_rest(policy: Policy, sequ
     assert end == NORMAL
 
 
-def test_every_row_is_reached_and_has_a_name_of_its_own() -> None:
-    assert len({row.name for row in TRANSITIONS}) == len(TRANSITIONS)
+@given(policies, signals)
+def test_an_alarm_whose_rule_is_removed_ends_wherever_it_stands_and_once(
+    policy: Policy, sequence: list[Signal]
+) -> None:
+    history = live(policy, sequence)
+    stood = history[-1][2] if history else NORMAL
+    (_, first, end), (_, second, _) = live(policy, [Signal.RETIRED, Signal.RETIRED], begin=stood)
+    assert end == NORMAL
+    assert (first is not None and first.closed) == (stood != NORMAL)
+    assert second is None
+
+
+def test_every_row_is_reached_and_its_name_says_where_its_signal_leads() -> None:
+    assert len({(row.name, row.before) for row in TRANSITIONS}) == len(TRANSITIONS)
+    assert len({row.name for row in TRANSITIONS}) == len({(row.name, row.signal, row.after) for row in TRANSITIONS})
     found = {advance(state, signal, policy=policy) for state in REACHABLE for signal in Signal for policy in POLICIES}
     assert {step.transition for step in found if step} == {row.name for row in TRANSITIONS}
 

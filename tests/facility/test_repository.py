@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Connection, Engine, func, inspect, select
 
 from facility.class_files import load_classes
+from facility.equipment import System
 from facility.errors import ConfigurationError, NotFoundError
 from facility.model import Facility, SiteDescription
 from facility.settings import Settings
@@ -94,6 +95,36 @@ def test_a_pump_that_goes_and_comes_back_keeps_its_keys(database: Engine) -> Non
         retired = connection.scalar(select(tables.asset.c.retired_ns).where(tables.asset.c.id == "pump-1"))
         assert retired == 2
     assert imported(database, described(), now_ns=3) == before
+
+
+def test_what_was_retired_keeps_its_words_although_its_class_is_gone(database: Engine) -> None:
+    before = imported(database, described())
+    lines = SITE.splitlines(keepends=True)
+    imported(database, described("".join(line for line in lines if "id: pump-" not in line)), now_ns=2)
+    with database.begin() as connection:
+        after = load_facility(connection, {"door": CLASSES["door"]}, ENVIRONMENT)
+    assert set(after.assets) == {"door-1"}
+    assert dict(after.ever.points) == dict(before.points)
+    assert dict(after.ever.rules) == dict(before.rules)
+    pump = after.ever.assets["pump-1"]
+    assert (pump.name, pump.space_id) == (before.assets["pump-1"].name, before.assets["pump-1"].space_id)
+    assert pump.equipment_class.system is System.PUMP
+
+
+def test_a_point_that_its_class_has_lost_keeps_its_unit_in_history(database: Engine) -> None:
+    before = imported(database, described())
+    pump = CLASSES["pump"]
+    rules = {name: rule for name, rule in pump.rules.items() if rule.point != "vibration"}
+    points = {name: point for name, point in pump.points.items() if name != "vibration"}
+    newer = {**CLASSES, "pump": pump.model_copy(update={"points": points, "rules": rules})}
+    site = parse_site("site.yaml", SITE, newer, ENVIRONMENT)
+    with database.begin() as connection:
+        import_site(connection, site, author="ada", reason="a newer class", now_ns=2)
+        after = load_facility(connection, newer, ENVIRONMENT)
+    gone = [key for key, point in before.points.items() if point.name == "vibration"]
+    assert gone
+    assert not set(gone) & set(after.points)
+    assert {key: after.ever.points[key] for key in gone} == {key: before.points[key] for key in gone}
 
 
 def test_an_asset_in_front_moves_the_order_but_no_key_and_no_journal(database: Engine) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from sqlalchemy import Engine
 
 from facility.storage.database import reading
-from rules.repository import load_states, save_states
+from rules.repository import forget_removed_rules, load_states, save_states
 from rules.state import Phase, SavedState
 
 FULL = SavedState(
@@ -44,3 +44,12 @@ def test_a_row_has_one_state_the_newest(database: Engine) -> None:
     with reading(database) as connection:
         assert later in load_states(connection)
         assert len(load_states(connection)) == 2
+
+
+def test_the_state_of_a_removed_rule_is_forgotten_and_a_plans_meter_is_not(database: Engine) -> None:
+    plan = replace(FULL, owner="plan:pump-1/grease", row=0)
+    kept = replace(FULL, owner="rule:120")
+    with database.begin() as connection:
+        save_states(connection, [FULL, EMPTY, plan, kept])
+        forget_removed_rules(connection, {120, 121})
+        assert sorted(load_states(connection), key=lambda state: state.owner) == [plan, kept]
