@@ -77,7 +77,7 @@ class Building:
         """One to three rules change their condition, or say again what was said; then everything comes twice."""
         said = []
         for rule_id in self.random.choices(list(FACILITY.rules), k=self.random.randint(1, 3)):
-            kind = self.random.choice(list(TransitionKind))
+            kind = self.random.choice((*TransitionKind, TransitionKind.CLEARED, TransitionKind.CLEARED))
             said.append(transition(rule_id, kind, at_ns=self.now_ns))
             self.active[rule_id] = kind is not TransitionKind.CLEARED
         events = apply_transitions(connection, FACILITY, said, now_ns=self.now_ns)
@@ -100,7 +100,7 @@ class Building:
         self.on_alarm(connection, Signal.RESET)
 
     def on_alarm(self, connection: Connection, signal: Signal) -> None:
-        alarm = self.any_alarm(connection)
+        alarm = self.any_alarm(connection, likely="L" if signal is Signal.RESET else "BD")
         if alarm is None:
             return
         version = alarm.version - self.random.choice((0, 0, 0, 1))
@@ -125,11 +125,14 @@ class Building:
             self.rows_taken[alarm.id] += 1
             self.done[signal] += 1
 
-    def any_alarm(self, connection: Connection) -> Alarm | None:
+    def any_alarm(self, connection: Connection, *, likely: str) -> Alarm | None:
+        """Pick an alarm, open or closed; most of the time one in a state that waits for what is going to be done."""
         page, _ = alarm_page(
             connection, open_only=self.random.random() < 0.9, rule_ids=None, priority=None, limit=50, offset=0
         )
-        return self.random.choice(page) if page else None
+        waiting = [alarm for alarm in page if alarm.state in likely]
+        candidates = waiting if waiting and self.random.random() < 0.8 else page
+        return self.random.choice(candidates) if candidates else None
 
     def work(self, connection: Connection) -> None:
         """Somebody does something with an order, allowed or not."""
