@@ -19,7 +19,6 @@ from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
 from facility.clock import NS_PER_S
 from facility.errors import InvalidCommandError, NotFoundError, UnauthenticatedError
 from facility.storage.database import reading
-from facility.storage.database import reading
 from facility.storage.statements import insert_if_absent
 from people.model import Account, Permission, Role
 from people.tables import LOGIN_LENGTH, log_in_failure, session
