@@ -16,8 +16,8 @@ from rules.layout import Kernel, Record
 from rules.restore import restore
 from rules.state import Phase, SavedState
 
-SMALL_BATCH = 16
-"""Samples up to which plain Python is done before a compiled call has begun; measured, see ``benchmarks.rules``."""
+SMALL_BATCH = 4
+"""Samples up to which plain Python is done before the columns of a compiled call are unpacked."""
 
 
 LARGE_FACILITY = 5_000

@@ -176,7 +176,7 @@ def lag(points: Points, p: int) -> int:
 def take(columns: Columns, p: int, now: Moment) -> None:
     """Take a sample that may change something."""
     points = columns.points
-    if now.t >= points.due[p]:
+    if now.t >= points.due[p] or now.arrived >= points.wake[p]:
         advance(columns, p, Moment(now.t, now.arrived, points.held[p], now.step))
     points.newest[p] = now.t
     points.arrived[p] = now.arrived

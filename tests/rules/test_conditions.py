@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import pytest
 
@@ -8,6 +9,7 @@ from facility.equipment import LimitSide, Priority
 from facility.errors import ConfigurationError
 from facility.quality import Quality
 from facility.samples import SampleBatch
+from rules.compiled import compiled
 from rules.engine import RuleEngine
 from rules.events import Reason, TransitionKind
 from tests.rules.plant import HOURS, MODE, TEMPERATURE, S, broken, hot, plant, readings, sample, silent, story
@@ -201,3 +203,16 @@ def test_more_changes_than_the_output_holds_are_all_reported() -> None:
     engine = watching((TEMPERATURE, hot(high_high=None)))
     swings = [(float(second), 85.0 if second % 2 == 0 else 20.0) for second in range(20_001)]
     assert len(engine.evaluate(readings(*swings)).transitions) == 20_001
+
+
+def test_without_numba_the_same_source_runs_as_plain_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "numba", None)
+    assert compiled.__wrapped__() is None
+
+
+def test_columns_that_numba_could_not_take_as_they_are_are_taken_all_the_same() -> None:
+    batch = readings(*((float(second), 99.0) for second in range(20)))
+    batch.value.flags.writeable = False
+    every_other = SampleBatch(*(getattr(batch, name)[::2] for name in SampleBatch.__slots__))
+    engine = RuleEngine(plant([(TEMPERATURE, hot())]), now_ns=0, fast=compiled())
+    assert story(engine.evaluate(every_other)) == [("raised", "high_high", 0)]
