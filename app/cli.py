@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from pathlib import Path
@@ -9,11 +10,9 @@ from typing import Annotated
 
 import orjson
 import typer
-from facility.settings import Settings
-from facility.site_file import read_site
-from facility.storage.migrate import upgrade
 
-from app.demo.demo import DemoOptions, Progress, run_demo
+from app.demo.demo import DemoOptions, run_demo
+from app.demo.story import Progress, farewell
 from app.logs import configure_logs
 from app.process import EXIT_FAILED, refusals, run_until_signal
 from app.replay.replay import ReplayOptions, run_replay
@@ -22,7 +21,10 @@ from app.simulate import run_simulators
 from facility.class_files import load_classes
 from facility.clock import SystemClock
 from facility.equipment import System
+from facility.settings import Settings
+from facility.site_file import read_site
 from facility.storage.database import open_database
+from facility.storage.migrate import upgrade
 from people.model import Role
 from people.service import create_account
 
@@ -55,7 +57,7 @@ def demo(
 ) -> None:
     """Run Harbour Tower: simulated devices that fail, and the whole of Watchkeeper."""
     started_s = time.monotonic()
-    errors = configure_logs(verbose=verbose)
+    errors = configure_logs(logging.INFO if verbose else logging.ERROR)  # devices that fail are the demo's very story
     options = DemoOptions(port=0 if headless else port, data_dir=data_dir, seed=seed, seconds=seconds)
     progress = Progress(silent=headless)
     summary = run_until_signal(
@@ -63,7 +65,8 @@ def demo(
     )
     if json:
         print_json(summary.as_json())
-    progress.say("\nStopped.")
+    else:
+        progress.say(farewell(summary))
     if headless and not summary.ok:
         raise typer.Exit(EXIT_FAILED)
 
@@ -75,7 +78,7 @@ def run(
     verbose: Annotated[bool, typer.Option("--verbose", help="Log what the parts say.")] = False,
 ) -> None:
     """Run gateway, engine, API and console; settings come from WATCHKEEPER_… variables."""
-    configure_logs(verbose=verbose)
+    configure_logs(logging.INFO if verbose else logging.WARNING)
     settings = Settings() if site is None else Settings(site_file=site)
     run_until_signal(lambda stop: run_server(settings, SystemClock(), stop))
 
@@ -91,7 +94,7 @@ def simulate(
     verbose: Annotated[bool, typer.Option("--verbose", help="Log what the devices suffer.")] = False,
 ) -> None:
     """Play every device of a site on its own wire, until Ctrl-C."""
-    configure_logs(verbose=verbose)
+    configure_logs(logging.INFO if verbose else logging.WARNING)
     run_until_signal(lambda stop: run_simulators(site, scenario, system, speed=speed, seed=seed, stop=stop))
 
 
@@ -105,7 +108,7 @@ def replay(
     verbose: Annotated[bool, typer.Option("--verbose", help="Log what the parts say.")] = False,
 ) -> None:
     """Play a recording through a protocol simulator onto the wire, and take it the whole way."""
-    configure_logs(verbose=verbose)
+    configure_logs(logging.INFO if verbose else logging.WARNING)
     options = ReplayOptions(file=file, profile=profile, speed=speed)
     summary = run_until_signal(lambda stop: run_replay(options, stop))
     if json:

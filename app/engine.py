@@ -2,28 +2,28 @@
 
 While it commits, new deliveries gather, so a burst becomes one transaction without a timer. A kill at any instant loses
 nothing acknowledged and opens nothing twice: the state of running delays is in the same transaction as the alarms they
-raise, and every repeated delivery meets a unique constraint.
+raise, and every repeated delivery meets a unique constraint. History is kept by a thread of its own
+(:mod:`app.history_thread`), which then acknowledges, so that no alarm waits for it.
 """
 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
-from facility.history.history import History
-from facility.storage.repository import DeviceEventRow, save_device_events
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 from alarms.events import AlarmEvent
 from alarms.service import apply_transitions
+from app.history_thread import HistoryThread
 from facility.clock import NS_PER_S, Clock
 from facility.latest import LatestValues
 from facility.model import Facility
 from facility.samples import SampleBatch
+from facility.storage.repository import DeviceEventRow, save_device_events
 from gateway.events import Delivery, DeviceEvent
 from gateway.inbox import Inbox
 from rules.engine import RuleEngine
@@ -37,8 +37,6 @@ log = structlog.get_logger(__name__)
 
 LONGEST_WAIT_S = 0.25
 """Wall seconds after which the engine looks at its deadlines even if nothing came."""
-HISTORY_PERIOD_S = 0.1
-"""Wall seconds between commits of history; deliveries that wait for an acknowledgement wait at most so long."""
 DATABASE_RETRY_S = 1.0
 """Wall seconds between tries while the database does not answer."""
 
@@ -64,13 +62,12 @@ class EngineThread:
         facility: Facility,
         rules: RuleEngine,
         inbox: Inbox,
-        history: History,
+        history: HistoryThread,
         latest: LatestValues,
         clock: Clock,
         on_commit: Callable[[Commit], None],
     ) -> None:
-        self.failure: BaseException | None = None
-        """Why the thread ended by itself; ``None`` while it runs and after a clean stop."""
+        self._failure: BaseException | None = None
         self._database = database
         self._facility = facility
         self._rules = rules
@@ -79,13 +76,12 @@ class EngineThread:
         self._latest = latest
         self._clock = clock
         self._on_commit = on_commit
-        self._unacknowledged: list[Delivery] = []
-        self._history_due_s = 0.0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="engine")
 
     def start(self) -> None:
         """Begin to take deliveries."""
+        self._history.start()
         self._thread.start()
 
     def stop(self) -> None:
@@ -93,49 +89,49 @@ class EngineThread:
         self._stopping.set()
         self._inbox.wake()
         self._thread.join()
+        self._history.stop()
 
     @property
     def alive(self) -> bool:
-        """Tell whether the thread runs."""
-        return self._thread.is_alive()
+        """Tell whether deliveries are taken and kept."""
+        return self._thread.is_alive() and self._history.alive
+
+    @property
+    def failure(self) -> BaseException | None:
+        """Why a thread ended by itself; ``None`` while both run and after a clean stop."""
+        return self._failure or self._history.failure
 
     def _run(self) -> None:
         try:
             while not self._stopping.is_set():
                 self.step(self._inbox.take_all(self._patience_s()))
             self.step(self._inbox.take_all(0.0))
-            self._commit_history()
         except Exception as error:  # the thread's edge: whoever watches it stops the process, and a restart continues
-            self.failure = error
+            self._failure = error
             log.exception("engine failed; the process stops, and a restart continues where it was")
 
     def _patience_s(self) -> float:
-        """Return the wall seconds until something is due: a delay, history with waiting senders, or a look around."""
-        patience = LONGEST_WAIT_S
+        """Return the wall seconds until a delay is over, or until a look around."""
         deadline_ns = self._rules.next_deadline_ns
-        if deadline_ns is not None:
-            patience = min(patience, (deadline_ns - self._clock.now_ns()) / NS_PER_S / self._clock.speed)
-        if self._unacknowledged:
-            patience = min(patience, self._history_due_s - time.monotonic())
-        return max(0.0, patience)
+        if deadline_ns is None:
+            return LONGEST_WAIT_S
+        due_s = (deadline_ns - self._clock.now_ns()) / NS_PER_S / self._clock.speed
+        return min(max(due_s, 0.0), LONGEST_WAIT_S)
 
     def step(self, deliveries: Sequence[Delivery]) -> None:
-        """Take deliveries through rules, alarms and orders in one transaction, then acknowledge them."""
+        """Take deliveries through rules, alarms and orders in one transaction, then pass them on to be kept."""
         evaluation = self._evaluate(SampleBatch.concatenate(delivery.batch for delivery in deliveries))
         changed = self._rules.take_changed()
         events = [_event_row(event) for delivery in deliveries for event in delivery.events]
         if changed or events or evaluation.transitions or evaluation.due:
             self._commit(evaluation, changed, events)
-        self._unacknowledged += [delivery for delivery in deliveries if delivery.acknowledge is not None]
-        if time.monotonic() >= self._history_due_s:
-            self._commit_history()
+        self._history.put(deliveries)
 
     def _evaluate(self, batch: SampleBatch) -> Evaluation:
         now_ns = self._clock.now_ns()
         if not len(batch):
             return self._rules.sweep(now_ns)
         self._latest.update(batch)
-        self._history.append(batch)
         by_samples, by_time = self._rules.evaluate(batch), self._rules.sweep(now_ns)
         return Evaluation(
             transitions=by_samples.transitions + by_time.transitions,
@@ -175,14 +171,6 @@ class EngineThread:
             orders=tuple(orders),
             committed_ns=self._clock.now_ns(),
         )
-
-    def _commit_history(self) -> None:
-        self._history.commit()
-        self._history_due_s = time.monotonic() + HISTORY_PERIOD_S
-        for delivery in self._unacknowledged:
-            if delivery.acknowledge is not None:
-                delivery.acknowledge()
-        self._unacknowledged.clear()
 
 
 def _event_row(event: DeviceEvent) -> DeviceEventRow:

@@ -26,8 +26,8 @@ class ErrorCount:
         return event
 
 
-def configure_logs(*, verbose: bool = False) -> ErrorCount:
-    """Send all logs, our own and the libraries', to standard error; return the counter of errors."""
+def configure_logs(level: int = logging.WARNING) -> ErrorCount:
+    """Send all logs from a level up, our own and the libraries', to standard error; return the counter of errors."""
     errors = ErrorCount()
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -45,7 +45,7 @@ def configure_logs(*, verbose: bool = False) -> ErrorCount:
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
-    logging.basicConfig(handlers=[handler], level=logging.INFO if verbose else logging.WARNING, force=True)
+    logging.basicConfig(handlers=[handler], level=level, force=True)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.ERROR)
     structlog.configure(

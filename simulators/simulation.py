@@ -57,11 +57,17 @@ class Simulation:
         self._scenario = scenario
         self._clock = clock
 
-    async def run(self) -> None:
-        """Run every wire and the scenario until cancelled; a wire that fails ends the simulation with its error."""
+    async def run(self, begin: asyncio.Event | None = None) -> None:
+        """Run every wire and the scenario until cancelled; a wire that fails ends the simulation with its error.
+
+        Args:
+            begin: The scenario starts when it is set; ``None``: at once.
+        """
         async with asyncio.TaskGroup() as group:
             for wire in self.wires:
                 group.create_task(wire.run())
+            if begin is not None:
+                await begin.wait()
             group.create_task(self._play())
 
     def inject(self, asset_id: str, fault: str) -> None:

@@ -18,6 +18,8 @@ class ConsoleClient:
 
     def __init__(self, address: str, on_alarm: Callable[[int], None]) -> None:
         """Take the console's address, such as ``http://127.0.0.1:8080``, and what to tell about each alarm's id."""
+        self.listening = asyncio.Event()
+        """Set once the live channel is open."""
         self._address = address
         self._on_alarm = on_alarm
 
@@ -26,6 +28,7 @@ class ConsoleClient:
         cookie = await asyncio.to_thread(self._log_in, login, password)
         channel = self._address.replace("http", "ws", 1) + "/api/live"
         async with connect(channel, additional_headers={"Cookie": cookie}) as socket:
+            self.listening.set()
             async for message in socket:
                 self._take(message)
 

@@ -26,7 +26,7 @@ from facility.errors import InvalidCommandError
 from facility.model import Protocol as FieldProtocol
 from facility.model import SiteDescription
 from facility.storage.database import reading
-from simulators.broker import embedded_broker
+from simulators.broker import BrokerAccount, embedded_broker
 from simulators.recording import Recording, read_recording, shipped_layout
 from simulators.replay_modbus import ModbusPlayer
 from simulators.replay_mqtt import MqttPlayer
@@ -120,23 +120,24 @@ async def run_replay(options: ReplayOptions, stop: asyncio.Event) -> ReplaySumma
     recording = read_recording(options.file, shipped_layout(bench.layout))
     clock = ScaledClock(start_ns=SystemClock().now_ns(), speed=options.speed)
     with TemporaryDirectory(prefix="watchkeeper-replay-") as folder:
-        async with surroundings(options.profile, Path(folder)) as variables:
+        async with surroundings(options.profile) as variables:
             with environment(variables):
                 return await play(bench, recording, clock, Path(folder), stop)
 
 
 @asynccontextmanager
-async def surroundings(profile: str, folder: Path) -> AsyncIterator[dict[str, str]]:
+async def surroundings(profile: str) -> AsyncIterator[dict[str, str]]:
     """Prepare the wire that the profile needs and give its address as the site file asks for it."""
     port = free_port(SOCK_STREAM)
     variables = {"WATCHKEEPER_REPLAY_PORT": str(port)}
     if not profile.startswith("lift"):
         yield variables
         return
-    async with embedded_broker(port, folder) as broker:
+    account = BrokerAccount.drawn()
+    async with embedded_broker(port, account):
         yield variables | {
-            "WATCHKEEPER_REPLAY_USERNAME": broker.username,
-            "WATCHKEEPER_REPLAY_PASSWORD": broker.password,
+            "WATCHKEEPER_REPLAY_USERNAME": account.username,
+            "WATCHKEEPER_REPLAY_PASSWORD": account.password,
         }
 
 

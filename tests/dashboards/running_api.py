@@ -14,6 +14,7 @@ import uvicorn
 from sqlalchemy import Engine
 
 from app.engine import Commit, EngineThread
+from app.history_thread import HistoryThread
 from app.system import ApiServer, listening_socket
 from dashboards.api import create_app
 from dashboards.hub import LiveHub
@@ -45,6 +46,7 @@ class RunningApi:
     facility: Facility
     clock: VirtualClock
     engine: EngineThread
+    history: HistoryThread
     accounts: dict[Role, Account]
 
     def samples(self, *values: tuple[str, float]) -> None:
@@ -78,6 +80,7 @@ def running_api(folder: Path) -> Iterator[RunningApi]:
             for role in (Role.OPERATOR, Role.SUPERVISOR, Role.ENGINEER, Role.TECHNICIAN)
         }
     history = DuckDbHistory(folder / "history.duckdb")
+    keeper = HistoryThread(history)
     latest = LatestValues(max(facility.points))
     hub = LiveHub(database, facility, latest, clock)
 
@@ -89,7 +92,7 @@ def running_api(folder: Path) -> Iterator[RunningApi]:
         facility=facility,
         rules=RuleEngine(facility, now_ns=START_NS),
         inbox=Inbox(),
-        history=history,
+        history=keeper,
         latest=latest,
         clock=clock,
         on_commit=committed,
@@ -107,7 +110,13 @@ def running_api(folder: Path) -> Iterator[RunningApi]:
     )
     with listening_socket("127.0.0.1", 0) as listener, serving(services, listener) as address:
         yield RunningApi(
-            address=address, database=database, facility=facility, clock=clock, engine=engine, accounts=accounts
+            address=address,
+            database=database,
+            facility=facility,
+            clock=clock,
+            engine=engine,
+            history=keeper,
+            accounts=accounts,
         )
     history.close()
     database.dispose()

@@ -118,7 +118,7 @@ def test_values_history_limits_and_status_show_what_came_in(api: RunningApi) -> 
     api.samples(("pump-1/bearing_temperature", 61.5))
     api.clock.advance(1)
     api.samples(("pump-1/bearing_temperature", 62.5))
-    api.engine._commit_history()
+    api.history.step()
     key = next(p.key for p in api.facility.points.values() if p.address == "pump-1/bearing_temperature")
     with api.client(Role.ENGINEER) as client:
         rows = client.get("/api/snapshot").json()["values"]

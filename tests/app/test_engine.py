@@ -1,0 +1,280 @@
+"""The engine on a real database: committed before acknowledged, nothing lost, nothing twice."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, event, func, select
+
+from alarms.tables import alarm_episode
+from app import engine as engine_module
+from app.engine import Commit, EngineThread
+from app.history_thread import HistoryThread
+from facility.clock import NS_PER_S, VirtualClock
+from facility.errors import HistoryUnavailableError
+from facility.history.duckdb_history import DuckDbHistory
+from facility.history.history import History
+from facility.latest import LatestValues
+from facility.model import Facility
+from facility.quality import Quality
+from facility.samples import Sample, SampleBatch
+from facility.storage.database import metadata, open_database, reading
+from gateway.events import Delivery
+from gateway.inbox import Inbox
+from rules.engine import RuleEngine
+from rules.repository import load_states
+from tests.app.processes import wait_until
+from tests.facilities import DETECTOR, DOOR, PUMP, SMOKE, small_facility
+from workorders.tables import work_order, work_order_alarm
+
+START_NS = 1_800_000_000 * NS_PER_S
+DELAY_S = 30.0
+
+
+@dataclass(kw_only=True)
+class Plant:
+    """A small facility whose engine the test steps by hand or lets run."""
+
+    facility: Facility
+    database: Engine
+    history: History
+    clock: VirtualClock = field(default_factory=lambda: VirtualClock(START_NS))
+    inbox: Inbox = field(default_factory=Inbox)
+    commits: list[Commit] = field(default_factory=list)
+    acknowledged: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """Put a new engine together from what the database holds, as a start of the process does."""
+        with reading(self.database) as connection:
+            rules = RuleEngine(self.facility, saved=load_states(connection), now_ns=self.clock.now_ns())
+        self.keeper = HistoryThread(self.history)
+        self.engine = EngineThread(
+            database=self.database,
+            facility=self.facility,
+            rules=rules,
+            inbox=self.inbox,
+            history=self.keeper,
+            latest=LatestValues(max(self.facility.points)),
+            clock=self.clock,
+            on_commit=self.commits.append,
+        )
+
+    def delivery(self, name: str, **values: float) -> Delivery:
+        """Return a delivery that wants an acknowledgement; values by asset, of its first point."""
+        now_ns = self.clock.now_ns()
+        points = {"pump": f"{PUMP}/bearing_temperature", "smoke": f"{DETECTOR}/alarm", "door": f"{DOOR}/held_open"}
+        keys = {point.address: point.key for point in self.facility.points.values()}
+        rows = [Sample(keys[points[asset]], now_ns, now_ns, value, Quality.GOOD) for asset, value in values.items()]
+        return Delivery(
+            connection_id="wire", batch=SampleBatch.of(rows), acknowledge=lambda: self.acknowledged.append(name)
+        )
+
+    def count(self, table: str) -> int:
+        """Return the number of rows of a table."""
+        with reading(self.database) as connection:
+            return connection.scalars(select(func.count()).select_from(metadata.tables[table])).one()
+
+
+@pytest.fixture
+def plant(tmp_path: Path) -> Iterator[Plant]:
+    database = open_database(f"sqlite:///{tmp_path / 'engine.db'}")
+    event.listen(database, "connect", lambda connection, _record: connection.execute("PRAGMA busy_timeout=20"))
+    metadata.create_all(database)
+    history = DuckDbHistory(tmp_path / "history.duckdb")
+    yield Plant(facility=small_facility(), database=database, history=history)
+    history.close()
+    database.dispose()
+
+
+def test_a_message_is_acknowledged_only_when_its_alarm_and_its_samples_are_committed(plant: Plant) -> None:
+    plant.engine.step([plant.delivery("fire", smoke=1.0)])
+    assert plant.count("alarm_episode") == 1
+    assert plant.acknowledged == []  # its samples are not kept yet
+    plant.keeper.step()
+    assert plant.acknowledged == ["fire"]
+    point = next(p.key for p in plant.facility.points.values() if p.asset_id == DETECTOR)
+    assert len(plant.history.read(point, START_NS, START_NS + NS_PER_S, 10)) == 1
+
+
+def test_the_alarms_of_a_burst_and_their_orders_are_one_transaction(plant: Plant) -> None:
+    begun: list[object] = []
+    event.listen(plant.database, "begin", begun.append)
+    plant.engine.step([plant.delivery("pump", pump=90.0), plant.delivery("fire", smoke=1.0)])
+    assert len(begun) == 1
+    (commit,) = plant.commits
+    life_safety = [alarm for alarm in commit.alarms if plant.facility.rules[alarm.rule_id].definition.life_safety]
+    assert [alarm.asset_id for alarm in life_safety] == [DETECTOR]
+    assert {order.asset_id for order in commit.orders} == {PUMP, DETECTOR}
+    linked = (
+        select(work_order.c.kind).join(work_order_alarm).where(work_order_alarm.c.alarm_id == life_safety[0].alarm_id)
+    )
+    with reading(plant.database) as connection:
+        assert connection.scalars(linked).all() == ["emergency"]
+
+
+def test_a_transaction_that_fails_half_way_leaves_neither_alarm_nor_order(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_arguments: object, **_named: object) -> None:
+        raise RuntimeError("out of paper")
+
+    monkeypatch.setattr(engine_module, "save_states", fail)
+    with pytest.raises(RuntimeError, match="out of paper"):
+        plant.engine.step([plant.delivery("fire", smoke=1.0)])
+    plant.keeper.step()
+    assert (plant.count("alarm_episode"), plant.count("work_order"), plant.count("outbox")) == (0, 0, 0)
+    assert plant.acknowledged == []
+
+
+def test_the_same_message_twice_opens_nothing_twice(plant: Plant) -> None:
+    fire = plant.delivery("fire", smoke=1.0)
+    plant.engine.step([fire, fire])
+    plant.engine.step([fire])
+    plant.restart()
+    plant.engine.step([fire])
+    assert (plant.count("alarm_episode"), plant.count("work_order")) == (1, 1)
+
+
+def running(plant: Plant) -> Callable[[], None]:
+    """Let the engine run; gives what stops it."""
+    plant.engine.start()
+    return plant.engine.stop
+
+
+def test_a_locked_database_delays_a_fire_and_loses_nothing(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_module, "DATABASE_RETRY_S", 0.02)
+    tried = threading.Event()
+    refused: list[object] = []
+
+    def note(context: object) -> None:
+        refused.append(context)
+        tried.set()
+
+    event.listen(plant.database, "handle_error", note)
+    stop = running(plant)
+    try:
+        with plant.database.begin():
+            plant.inbox.put(plant.delivery("fire", smoke=1.0))
+            assert tried.wait(10), "the engine never met the lock"
+            plant.inbox.put(plant.delivery("door", door=1.0))
+            assert plant.acknowledged == []
+            assert plant.engine.alive
+        wait_until(lambda: len(plant.acknowledged) == 2, within_s=10, why=lambda: str(plant.engine.failure))
+    finally:
+        stop()
+    assert plant.count("alarm_episode") == 2
+    assert plant.acknowledged == ["fire", "door"]
+    assert plant.engine.failure is None
+
+
+def test_an_error_of_ours_ends_the_engine_and_acknowledges_nothing(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = RuntimeError("out of paper")
+
+    def fail(*_arguments: object, **_named: object) -> None:
+        raise error
+
+    monkeypatch.setattr(engine_module, "respond_to_alarms", fail)
+    stop = running(plant)
+    try:
+        plant.inbox.put(plant.delivery("fire", smoke=1.0))
+        wait_until(lambda: not plant.engine.alive, within_s=10, why=lambda: "the engine goes on")
+    finally:
+        stop()
+    assert plant.engine.failure is error
+    assert plant.acknowledged == []
+    assert plant.count("alarm_episode") == 0
+
+
+def test_a_stop_takes_what_waits_and_keeps_it(plant: Plant) -> None:
+    plant.inbox.put(plant.delivery("fire", smoke=1.0))
+    running(plant)()
+    assert plant.acknowledged == ["fire"]
+    assert plant.count("alarm_episode") == 1
+
+
+def test_a_restart_continues_a_running_delay_instead_of_beginning_anew(tmp_path: Path) -> None:
+    facility = small_facility()
+    smoke = facility.rules[SMOKE]
+    definition = smoke.definition.model_copy(
+        update={"condition": smoke.definition.condition.model_copy(update={"on_delay_s": DELAY_S})}
+    )
+    rules = {**facility.rules, SMOKE: dataclasses.replace(smoke, definition=definition)}
+    database = open_database(f"sqlite:///{tmp_path / 'delay.db'}")
+    metadata.create_all(database)
+    history = DuckDbHistory(tmp_path / "history.duckdb")
+    plant = Plant(facility=dataclasses.replace(facility, rules=rules), database=database, history=history)
+    plant.engine.step([plant.delivery("fire", smoke=1.0)])
+    plant.clock.advance(DELAY_S - 1)
+    plant.restart()
+    plant.engine.step([])
+    assert plant.count("alarm_episode") == 0
+    plant.clock.advance(1)
+    plant.engine.step([])
+    with reading(database) as connection:
+        row = connection.execute(select(alarm_episode.c.since_ns, alarm_episode.c.raised_at_ns)).one()
+    assert tuple(row) == (START_NS, START_NS + round(DELAY_S * NS_PER_S))
+    history.close()
+    database.dispose()
+
+
+class LostHistory:
+    """A history that takes nothing until it is found."""
+
+    def __init__(self) -> None:
+        self.lost = True
+        self.held = 0
+        self.kept = 0
+
+    def append(self, batch: SampleBatch) -> None:
+        self.held += len(batch)
+
+    def commit(self) -> None:
+        if self.lost:
+            raise HistoryUnavailableError("http://history", "no answer")
+        self.kept += self.held
+        self.held = 0
+
+    def read(self, point: int, start_ns: int, end_ns: int, limit: int) -> SampleBatch:
+        raise HistoryUnavailableError("http://history", f"no answer about {point} {start_ns} {end_ns} {limit}")
+
+    def close(self) -> None:
+        self.commit()
+
+
+def test_a_history_that_is_away_holds_up_no_alarm_and_keeps_everything_once_it_is_back(plant: Plant) -> None:
+    plant.history = history = LostHistory()
+    plant.restart()
+    plant.engine.step([plant.delivery("fire", smoke=1.0)])
+    plant.keeper.step()
+    plant.engine.step([plant.delivery("door", door=1.0)])
+    assert plant.acknowledged == ["fire", "door"]
+    assert plant.count("alarm_episode") == 2
+    plant.keeper.step()
+    assert (history.held, history.kept) == (1, 0)  # the second waits outside, where it can be bounded
+    history.lost = False
+    plant.keeper.step()
+    assert (history.held, history.kept) == (0, 2)
+    plant.engine.step([plant.delivery("door", door=0.0)])
+    assert plant.acknowledged == ["fire", "door"]  # from now on the history's commit comes first again
+    plant.keeper.step()
+    assert plant.acknowledged == ["fire", "door", "door"]
+
+
+def test_a_history_that_stays_away_costs_bounded_memory(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.history_thread.MAX_WAITING", 3)
+    plant.history = LostHistory()
+    plant.restart()
+    for _ in range(10):
+        plant.engine.step([plant.delivery("door", door=0.0)])
+        plant.keeper.step()
+    assert plant.keeper.dropped == 6  # of ten, one lies in the history's own hands and three wait
