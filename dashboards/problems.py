@@ -5,10 +5,13 @@ from __future__ import annotations
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
 from dashboards.schemas import Problem
 from facility.errors import WatchkeeperError
+
+DOES_NOT_FIT = "The request does not fit"
 
 
 def problem_response(status: int, title: str, detail: str) -> JSONResponse:
@@ -31,4 +34,9 @@ def add_problem_handlers(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     def _validation(_request: Request, error: RequestValidationError) -> JSONResponse:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc'][1:]))}: {fault['msg']}" for fault in error.errors())
-        return problem_response(422, "The request does not fit", faults)
+        return problem_response(422, DOES_NOT_FIT, faults)
+
+    @app.exception_handler(DataError)  # PostgreSQL's
+    @app.exception_handler(OverflowError)  # SQLite's
+    def _unstorable(_request: Request, _error: Exception) -> JSONResponse:
+        return problem_response(422, DOES_NOT_FIT, "A number or a text in it is none that the database can hold.")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from facility.equipment import LimitSide, LocalText, OrderKind, PointKind, Priority, System
 from people.model import Permission, Role
@@ -22,9 +22,16 @@ class View(BaseModel):
 
 
 class Command(BaseModel):
-    """Base of all commands: unknown keys are refused."""
+    """Base of all commands: unknown keys are refused, and so is the one character that no database keeps."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @field_validator("*")
+    @classmethod
+    def _without_nul(cls, value: object) -> object:
+        if isinstance(value, str) and "\0" in value:
+            raise ValueError("remove the character U+0000")
+        return value
 
 
 class Problem(View):
