@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 
 from dashboards.problems import add_problem_handlers
 from dashboards.routes import alarms, facility, live, session, workorders
@@ -45,11 +47,21 @@ def create_app(services: Services) -> FastAPI:
     return app
 
 
+class HashedFiles(StaticFiles):
+    """Files whose names change with their content, so a browser may keep them for ever."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:  # noqa: ANN401  # Starlette's own signature
+        """Return the file, marked as immutable."""
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        return response
+
+
 def add_console(app: FastAPI, folder: Path) -> None:
     """Serve the console's files; its own routes all begin at the same page."""
     if not (folder / "index.html").exists():
         return
-    app.mount("/assets", StaticFiles(directory=folder / "assets"))
+    app.mount("/assets", HashedFiles(directory=folder / "assets"))
 
     @app.get("/{path:path}", include_in_schema=False)
     def console(path: str) -> FileResponse:
@@ -57,4 +69,5 @@ def add_console(app: FastAPI, folder: Path) -> None:
             raise HTTPException(404, "Not found")
         file = folder / path
         inside = file.resolve().is_relative_to(folder.resolve())
-        return FileResponse(file if inside and file.is_file() else folder / "index.html")
+        found = file if inside and file.is_file() else folder / "index.html"
+        return FileResponse(found, headers={"Cache-Control": "no-cache"})  # so that an update is seen at once

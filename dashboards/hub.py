@@ -8,6 +8,7 @@ import secrets
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TypeVar
 
 import orjson
@@ -85,7 +86,8 @@ class LiveHub:
     def join(self, client: Client, *, epoch: str | None, since: int | None) -> None:
         """Greet a client and send what it missed, if the ring still holds all of it."""
         resumed = epoch == self.epoch and since is not None and self._floor <= since <= self.seq
-        client.send(orjson.dumps({"type": "hello", "epoch": self.epoch, "seq": self.seq, "resumed": resumed}))
+        hello = {"type": "hello", "epoch": self.epoch, "seq": self.seq, "resumed": resumed, "now": self._now()}
+        client.send(orjson.dumps(hello))
         if resumed and since is not None:
             missed = [event for seq, event in self._ring if seq > since]
             if missed:
@@ -153,8 +155,10 @@ class LiveHub:
     async def _tell_heartbeats(self) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT_PERIOD_S)
-            now = moment(self._clock.now_ns())
-            self._broadcast(orjson.dumps({"type": "heartbeat", "seq": self.seq, "now": now}))
+            self._broadcast(orjson.dumps({"type": "heartbeat", "seq": self.seq, "now": self._now()}))
+
+    def _now(self) -> datetime:
+        return moment(self._clock.now_ns())
 
     def _broadcast(self, message: bytes) -> None:
         for client in self._clients:

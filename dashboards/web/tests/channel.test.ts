@@ -42,7 +42,13 @@ function wired() {
   return { ...parts, channel, sockets, snapshot, latest: () => sockets.at(-1) as FakeSocket };
 }
 
-const hello = (resumed: boolean, epoch = "one") => ({ type: "hello", epoch, seq: 10, resumed });
+const hello = (resumed: boolean, epoch = "one") => ({
+  type: "hello",
+  epoch,
+  seq: 10,
+  resumed,
+  now: "2026-11-22T12:00:00Z",
+});
 const event = (seq: number, id: number, version = 1) => ({
   seq,
   topic: "alarm",

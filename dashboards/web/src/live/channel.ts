@@ -18,7 +18,7 @@ interface Sequenced {
 }
 
 type Message =
-  | { type: "hello"; epoch: string; seq: number; resumed: boolean }
+  | { type: "hello"; epoch: string; seq: number; resumed: boolean; now: string }
   | { type: "events"; events: Sequenced[] }
   | { type: "values"; values: ValueRow[] }
   | { type: "heartbeat"; seq: number; now: string };
@@ -93,6 +93,7 @@ export class LiveChannel {
     this.status.heardAt = Date.now();
     switch (message.type) {
       case "hello":
+        this.#setStatus({ clockOffsetMs: Date.parse(message.now) - Date.now() });
         this.#greet(socket, message.epoch, message.resumed);
         break;
       case "events":
