@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
+from sqlalchemy import BindParameter, ColumnElement, Connection, Row, Select, bindparam, func, select
 
 from alarms.model import Alarm
 from alarms.tables import alarm_episode
@@ -77,7 +77,9 @@ def alarm_page(
     if open_only:
         conditions.append(alarm_episode.c.closed_at_ns.is_(None))
     if rule_ids is not None:
-        conditions.append(alarm_episode.c.rule_id.in_(rule_ids))
+        # Written into the statement: a system may have more rules than a statement takes parameters.
+        written: BindParameter[int] = bindparam("rule_ids", sorted(rule_ids), expanding=True, literal_execute=True)
+        conditions.append(alarm_episode.c.rule_id.in_(written))
     if priority is not None:
         conditions.append(alarm_episode.c.priority == priority)
     page = select(alarm_episode).where(*conditions).order_by(*_URGENCY).limit(limit).offset(offset)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import Engine, insert
@@ -254,6 +255,39 @@ def test_a_page_shows_the_most_urgent_and_newest_first(database: Engine) -> None
         (BEARING_HIGH, 100),
     ]
     assert (total, of_leaks, by_id) == (4, 1, [leaks[0]])
+
+
+@pytest.mark.usefixtures("operator")
+def test_a_page_can_be_of_more_rules_than_a_statement_takes_parameters(database: Engine) -> None:
+    apply(database, transition(HELD_OPEN, RAISED), transition(SEAL_LEAK, RAISED))
+    with reading(database) as connection:
+        pages = [
+            repository.alarm_page(connection, open_only=True, rule_ids=rules, priority=None, limit=9, offset=0)
+            for rules in (range(SEAL_LEAK + 1, 70_000), ())
+        ]
+    assert [[alarm.rule_id for alarm in page] for page, _ in pages] == [[HELD_OPEN], []]
+    assert [total for _, total in pages] == [1, 0]
+
+
+@pytest.mark.usefixtures("operator")
+def test_the_alarm_of_a_removed_rule_ends_and_the_others_stand(database: Engine) -> None:
+    apply(database, transition(BEARING_HIGH, RAISED), transition(SMOKE, RAISED), transition(HELD_OPEN, RAISED))
+    smaller = replace(FACILITY, rules={HELD_OPEN: FACILITY.rules[HELD_OPEN]}, archive=FACILITY)
+    with database.begin() as connection:
+        events = service.retire(connection, smaller, now_ns=5_000)
+        assert service.retire(connection, smaller, now_ns=6_000) == []
+    assert {(event.rule_id, event.transition, event.closed) for event in events} == {
+        (BEARING_HIGH, "retired", True),
+        (SMOKE, "retired", True),
+    }
+    assert [alarm.rule_id for alarm in standing(database)] == [HELD_OPEN]
+    with reading(database) as connection:
+        told = announcements_after(connection, 0)[-2:]
+        assert {one.entity_id for one in told} == {event.alarm_id for event in events}
+        for event in events:
+            closed = repository.alarm(connection, event.alarm_id)
+            assert (closed.state, closed.closed_at_ns, closed.cleared_at_ns) == ("A", 5_000, None)
+            assert journal_of(connection, Topic.ALARM, event.alarm_id)[-1].transition == "retired"
 
 
 def test_of_two_people_who_acknowledge_at_once_exactly_one_does(database: Engine, operator: Account) -> None:
