@@ -4,39 +4,40 @@ from __future__ import annotations
 
 import asyncio
 import os
-from bisect import bisect_right
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from socket import SOCK_STREAM
 from tempfile import TemporaryDirectory
 from typing import Protocol
 
-from facility.settings import Settings
-from facility.site_file import read_site
-from sqlalchemy import func, select
-
-from alarms.tables import alarm_episode
+from app.replay.summary import ReplaySummary, count_samples, summarise
 from app.surroundings import environment, free_port
-from app.system import System, flowing, open_system
+from app.system import System, flowing, open_system, until_stopped
 from facility.class_files import load_classes
-from facility.clock import NS_PER_S, Clock, ScaledClock, SystemClock
+from facility.clock import Clock, ScaledClock, SystemClock
 from facility.errors import InvalidCommandError
 from facility.model import Protocol as FieldProtocol
 from facility.model import SiteDescription
-from facility.storage.database import reading
+from facility.settings import Settings
+from facility.site_file import read_site
+from gateway.events import ConnectionState
 from simulators.broker import BrokerAccount, embedded_broker
 from simulators.recording import Recording, read_recording, shipped_layout
 from simulators.replay_modbus import ModbusPlayer
 from simulators.replay_mqtt import MqttPlayer
-from workorders.tables import work_order
 
 HERE = Path(__file__).parent
-DRAIN_S = 20.0
-"""Wall seconds that the last samples may take from the wire to the engine."""
-DRAIN_CHECK_S = 0.05
-DRAIN_QUIET_CHECKS = 10
+CHECK_S = 0.05
+"""Wall seconds between two looks at what is waited for."""
+READY_S = 30.0
+"""Wall seconds that a wire may take to stand."""
+QUIET_S = 5.0
+"""Wall seconds without any sample after which no more is expected."""
+MESSAGE_S = 0.05
+"""Wall seconds of rows in one MQTT message, so that a fast replay stays within what the embedded broker carries."""
+MAX_ROWS_PER_MESSAGE = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +47,7 @@ class ReplayOptions:
     file: Path
     profile: str
     speed: float
-    """Recorded seconds per wall second."""
+    """Recorded seconds per wall second; what the machine cannot keep up with is played later, never left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,59 +65,19 @@ BENCHES: Mapping[str, Bench] = {
 """By device profile."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplayedAlarm:
-    """One episode, placed in the recording."""
-
-    rule: str
-    row: int
-    """Row of the recording at which it was raised, counted from 0."""
-    in_labelled_window: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplaySummary:
-    """What came of a recording."""
-
-    rows: int
-    samples: int
-    bad_samples: int
-    """Samples that came with a bad quality: mangled or missing cells among them."""
-    labelled_windows: list[tuple[int, int]]
-    """Each stretch that the recording itself calls abnormal: its first row, and the row after its last."""
-    alarms: list[ReplayedAlarm]
-    work_orders: int
-
-    def as_json(self) -> dict[str, object]:
-        """Return the summary as JSON values."""
-        return asdict(self)
-
-    def as_text(self) -> str:
-        """Return the summary as lines for people."""
-        alarms = [
-            f"  row {alarm.row}: {alarm.rule}, {'inside' if alarm.in_labelled_window else 'outside'} a labelled window"
-            for alarm in self.alarms
-        ]
-        return "\n".join(
-            [
-                f"{self.rows} rows became {self.samples} samples, {self.bad_samples} of them bad.",
-                f"Labelled windows: {self.labelled_windows or 'none'}",
-                f"Alarms: {len(self.alarms)}, work orders: {self.work_orders}",
-                *alarms,
-            ]
-        )
-
-
 async def run_replay(options: ReplayOptions, stop: asyncio.Event) -> ReplaySummary:
     """Play the file to its end, or until ``stop`` is set.
 
     Raises:
         InvalidCommandError: No recording is laid out for this profile.
         ConfigurationError: The file does not fit its layout.
+        EngineFailedError: The engine ended by itself.
     """
     bench = BENCHES.get(options.profile)
     if bench is None:
-        raise InvalidCommandError(f"No recording goes with {options.profile!r}. Choose one of: {', '.join(BENCHES)}.")
+        raise InvalidCommandError(
+            f"No recording goes with the profile {options.profile!r}. Give --profile one of: {', '.join(BENCHES)}."
+        )
     recording = read_recording(options.file, shipped_layout(bench.layout))
     clock = ScaledClock(start_ns=SystemClock().now_ns(), speed=options.speed)
     with TemporaryDirectory(prefix="watchkeeper-replay-") as folder:
@@ -156,59 +117,87 @@ def player_for(site: SiteDescription, recording: Recording, clock: Clock) -> Pla
     """Return the player for the bench's only device."""
     [asset], [connection] = site.assets.values(), site.connections.values()
     if connection.protocol is FieldProtocol.MQTT:
-        return MqttPlayer(connection, asset.address["root"], recording, clock)
+        rows = rows_in(recording, MESSAGE_S * clock.speed)
+        return MqttPlayer(connection, asset.address["root"], recording, clock, rows_per_message=rows)
     return ModbusPlayer(connection, asset.address["unit"], recording, clock)
+
+
+def rows_in(recording: Recording, recorded_s: float) -> int:
+    """Return how many rows such a time holds on average; at least one, and at most what one message may carry."""
+    offsets_s = [row.offset_s for row in recording.rows]
+    span_s = offsets_s[-1] - offsets_s[0] if offsets_s else 0.0
+    wanted = int(recorded_s * (len(offsets_s) - 1) / span_s) if span_s > 0.0 else 1
+    return max(1, min(wanted, MAX_ROWS_PER_MESSAGE))
 
 
 async def play(bench: Bench, recording: Recording, clock: Clock, folder: Path, stop: asyncio.Event) -> ReplaySummary:
     """Run player and system side by side until the recording is over and everything is committed."""
     player = player_for(read_site(bench.site_file, load_classes(), os.environ), recording, clock)
-    with open_system(Settings(data_dir=folder, site_file=bench.site_file), clock=clock) as system:
+    # A database of their own, whatever the environment says: a recording has no business among a building's alarms.
+    settings = Settings(data_dir=folder, site_file=bench.site_file, database_url="", influx_url=None)
+    with open_system(settings, clock=clock) as system:
+        [connection] = system.facility.connections.values()
+        if connection.protocol is FieldProtocol.MODBUS_TCP:
+            await serve_and_read(player, system, stop)
+        else:
+            await listen_and_publish(player, system, stop, samples=len(recording.rows) * len(system.facility.points))
+        return summarise(system, recording, player.started_ns or clock.now_ns())
+
+
+async def serve_and_read(player: Player, system: System, stop: asyncio.Event) -> None:
+    """Let the player answer before the gateway asks, and go on until the recording is over."""
+    over = asyncio.Event()
+    async with playing(player, over, stop) as task:
+        await until(lambda: player.started_ns is not None or task.done(), READY_S)
         async with flowing(system) as gateway:
-            playing, stopped = asyncio.create_task(player.run()), asyncio.create_task(stop.wait())
-            await asyncio.wait({playing, stopped, gateway}, return_when=asyncio.FIRST_COMPLETED)
-            for task in (playing, stopped):
-                task.cancel()
-            await asyncio.gather(playing, stopped, return_exceptions=True)
-            if not playing.cancelled():
-                playing.result()
-            await drained(system)
-        return summarise(system, recording, player)
+            await until_stopped(system.engine, over, {gateway})
 
 
-async def drained(system: System) -> None:
-    """Wait until no sample is on its way any more: none came for a while, or the time for it is over."""
-    deadline = asyncio.get_running_loop().time() + DRAIN_S
-    before, quiet = -1, 0
-    while quiet < DRAIN_QUIET_CHECKS and asyncio.get_running_loop().time() < deadline:
-        await asyncio.sleep(DRAIN_CHECK_S)
-        now = system.services.latest.samples
-        quiet = quiet + 1 if now == before else 0
-        before = now
+async def listen_and_publish(player: Player, system: System, stop: asyncio.Event, *, samples: int) -> None:
+    """Let the gateway listen before the player publishes, and go on until every sample is there."""
+    over = asyncio.Event()
+    async with flowing(system) as gateway:
+        await until(lambda: stop.is_set() or gateway.done() or is_up(system), READY_S)
+        async with playing(player, over, stop):
+            await until_stopped(system.engine, over, {gateway})
+        await arrived(system, samples)
 
 
-def summarise(system: System, recording: Recording, player: Player) -> ReplaySummary:
-    """Place every episode in the recording."""
-    windows = recording.labelled_windows()
-    offsets = [row.offset_s for row in recording.rows]
-    started_ns = player.started_ns or 0
-    with reading(system.database) as connection:
-        episodes = connection.execute(
-            select(alarm_episode.c.rule_id, alarm_episode.c.raised_at_ns).order_by(alarm_episode.c.raised_at_ns)
-        ).all()
-        orders = connection.scalar(select(func.count()).select_from(work_order)) or 0
-    alarms = []
-    for episode in episodes:
-        row = bisect_right(offsets, (episode.raised_at_ns - started_ns) / NS_PER_S) - 1
-        rule = system.facility.rules[episode.rule_id].definition.name
-        inside = any(first <= row < after for first, after in windows)
-        alarms.append(ReplayedAlarm(rule=rule, row=row, in_labelled_window=inside))
-    [status] = system.gateway.statuses.values()
-    return ReplaySummary(
-        rows=len(recording.rows),
-        samples=status.samples,
-        bad_samples=status.errors,
-        labelled_windows=windows,
-        alarms=alarms,
-        work_orders=orders,
-    )
+@asynccontextmanager
+async def playing(player: Player, over: asyncio.Event, stop: asyncio.Event) -> AsyncIterator[asyncio.Task[None]]:
+    """Run the player beside the block; sets ``over`` once it has ended or ``stop`` is set."""
+    task, stopped = asyncio.create_task(player.run(), name="player"), asyncio.create_task(stop.wait(), name="stop")
+    for each in (task, stopped):
+        each.add_done_callback(lambda _: over.set())
+    try:
+        yield task
+    finally:
+        for each in (task, stopped):
+            each.cancel()
+        await asyncio.gather(task, stopped, return_exceptions=True)
+    if not task.cancelled():
+        task.result()
+
+
+def is_up(system: System) -> bool:
+    """Tell whether every connection of the gateway stands."""
+    return all(status.state is ConnectionState.UP for status in system.gateway.statuses.values())
+
+
+async def arrived(system: System, samples: int) -> None:
+    """Return when so many samples are kept for good, or when none comes any more."""
+    latest = system.services.latest
+    while (before := latest.samples) < samples:
+        await until(lambda: latest.samples != before, QUIET_S)
+        if latest.samples == before:
+            return
+    # Only what is kept is acknowledged, and a broker that is left without an acknowledgement complains.
+    await until(lambda: count_samples(system)[0] >= samples, QUIET_S)
+    await asyncio.sleep(CHECK_S)
+
+
+async def until(holds: Callable[[], bool], within_s: float) -> None:
+    """Return when something holds, or when the time for it is over."""
+    deadline_s = asyncio.get_running_loop().time() + within_s
+    while not holds() and asyncio.get_running_loop().time() < deadline_s:  # noqa: ASYNC110  # other threads set it
+        await asyncio.sleep(CHECK_S)
