@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bacpypes3.apdu import (
@@ -20,6 +20,14 @@ from bacpypes3.local.device import DeviceObject
 from bacpypes3.local.networkport import NetworkPortObject
 from bacpypes3.local.object import Object
 from bacpypes3.object import LifeSafetyPointObject
+
+COMMON: Mapping[str, Any] = {
+    "statusFlags": [0, 0, 0, 0],
+    "eventState": "normal",
+    "outOfService": False,
+    "reliability": "noFaultDetected",
+}
+"""What every object starts with."""
 
 
 class LifeSafetyPoint(Object, LifeSafetyPointObject):  # type: ignore[misc]  # bacpypes3 ships no types
@@ -45,6 +53,17 @@ class DeviceApplication(Application):  # type: ignore[misc]  # bacpypes3 ships n
             await self.response(AbortPDU(srv=True, reason=AbortReason.segmentationNotSupported, context=apdu))
             return
         await super().do_ReadPropertyMultipleRequest(apdu)
+
+
+def analog_input(number: int) -> Any:  # noqa: ANN401  # bacpypes3 ships no types
+    return AnalogInputObject(
+        **COMMON,
+        objectIdentifier=("analog-input", number),
+        objectName=f"analog-{number}",
+        presentValue=float(number),
+        units="noUnits",
+        covIncrement=0.5,
+    )
 
 
 class FieldDevice:
@@ -87,6 +106,10 @@ class FieldDevice:
             for subscription in list(detection.cov_subscriptions):
                 self._app.cancel_subscription(subscription)
 
+    def add_analog(self, number: int) -> None:
+        """Let an engineer add an analog input to the panel's program."""
+        self._app.add_object(analog_input(number))
+
     @property
     def subscriptions(self) -> int:
         return sum(len(detection.cov_subscriptions) for detection in self._app._cov_detections.values())
@@ -112,32 +135,16 @@ class FieldDevice:
         return [device, port]
 
     def _objects(self) -> Sequence[Any]:
-        common: dict[str, Any] = {
-            "statusFlags": [0, 0, 0, 0],
-            "eventState": "normal",
-            "outOfService": False,
-            "reliability": "noFaultDetected",
-        }
-        analogs = [
-            AnalogInputObject(
-                **common,
-                objectIdentifier=("analog-input", number),
-                objectName=f"analog-{number}",
-                presentValue=float(number),
-                units="noUnits",
-                covIncrement=0.5,
-            )
-            for number in range(1, self._analogs + 1)
-        ]
+        analogs = [analog_input(number) for number in range(1, self._analogs + 1)]
         contact = BinaryInputObject(
-            **common,
+            **COMMON,
             objectIdentifier=("binary-input", 1),
             objectName="contact",
             presentValue="inactive",
             polarity="normal",
         )
         detector = LifeSafetyPoint(
-            **common,
+            **COMMON,
             objectIdentifier=("life-safety-point", 101),
             objectName="detector",
             presentValue="quiet",
