@@ -1,53 +1,71 @@
-"""The field of the demo: broker and devices on an event loop and in a thread of their own, as if they were outside.
+"""The field of the demo: broker and devices, each on an event loop and in a thread of its own, as if they were outside.
 
-On one loop with the console's API each would wait for the other, and the demo would measure that.
+On one loop with the console's API, or with each other, every message would wait for whatever else the loop has to do
+several times over, and the demo would measure that.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from simulators.broker import BrokerAccount, embedded_broker
 from simulators.simulation import Simulation
 
 
-class Field:
-    """Broker and devices; driven from another loop."""
+class Outside:
+    """Runs a coroutine on an event loop of its own thread, driven from another loop."""
 
-    def __init__(self, simulation: Simulation, *, broker_port: int, account: BrokerAccount) -> None:
-        self._simulation = simulation
-        self._broker_port = broker_port
-        self._account = account
-        self._loop = asyncio.new_event_loop()
-        self._begin = asyncio.Event()
+    def __init__(self, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._job = job
         self._stop = asyncio.Event()
 
     async def run(self) -> None:
-        """Run until cancelled; returns only when the thread has ended."""
+        """Run until cancelled or until the coroutine fails; returns only when the thread has ended."""
         thread = asyncio.create_task(asyncio.to_thread(self._run_loop))
         try:
             await asyncio.shield(thread)
         except asyncio.CancelledError:
             if not thread.done():
-                self._loop.call_soon_threadsafe(self._stop.set)
+                self.loop.call_soon_threadsafe(self._stop.set)
             await thread
             raise
 
-    def begin(self) -> None:
-        """Let the scenario start, now that somebody watches."""
-        self._loop.call_soon_threadsafe(self._begin.set)
-
     def _run_loop(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+        with asyncio.Runner(loop_factory=lambda: self.loop) as runner:
             runner.run(self._live())
 
     async def _live(self) -> None:
-        async with embedded_broker(self._broker_port, self._account):
-            devices = asyncio.create_task(self._simulation.run(self._begin))
-            stopped = asyncio.create_task(self._stop.wait())
-            await asyncio.wait({devices, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            if devices.done():
-                stopped.cancel()
-                devices.result()
-            devices.cancel()
-            await asyncio.gather(devices, stopped, return_exceptions=True)
+        job, stopped = asyncio.create_task(self._job()), asyncio.create_task(self._stop.wait())
+        await asyncio.wait({job, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (job, stopped):
+            task.cancel()
+        await asyncio.gather(job, stopped, return_exceptions=True)
+        if not job.cancelled():
+            job.result()
+
+
+class Field:
+    """Broker and devices; their scenario waits until somebody watches."""
+
+    def __init__(self, simulation: Simulation, *, broker_port: int, account: BrokerAccount) -> None:
+        self._begin = asyncio.Event()
+        self._broker = Outside(lambda: _serve(broker_port, account))
+        self._devices = Outside(lambda: simulation.run(self._begin))
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._broker.run())
+            group.create_task(self._devices.run())
+
+    def begin(self) -> None:
+        """Let the scenario start."""
+        self._devices.loop.call_soon_threadsafe(self._begin.set)
+
+
+async def _serve(port: int, account: BrokerAccount) -> None:
+    async with embedded_broker(port, account):
+        await asyncio.Event().wait()
