@@ -66,6 +66,8 @@ async def test_an_alarm_arrives_is_acknowledged_by_keyboard_and_its_order_is_com
     await operator.evaluate("window.neverReloaded = true")
     await expect(operator.get_by_role("row").filter(has_text=CALL_POINT)).to_be_visible(timeout=60_000)
     await picture(operator, "alarms-arriving", tmp_path)
+    for width in (1280, 1440, 1920):
+        assert await sideways_px(operator, width) == 0, f"at {width} px the flood's banner pushes the page sideways"
 
     supervisor = await open_page(browser, tower)
     await log_in(supervisor, "samuel", DEMO_PASSWORD)
@@ -93,6 +95,13 @@ async def test_an_alarm_arrives_is_acknowledged_by_keyboard_and_its_order_is_com
     await expect(supervisor.get_by_role("row").filter(has_text=number)).to_have_count(0)
     await supervisor.get_by_role("button", name="All").click()
     await expect(supervisor.get_by_role("row").filter(has_text=number)).to_contain_text("Completed")
+
+
+async def sideways_px(page: Page, width: int) -> int:
+    """Return by how much the page is wider than its window."""
+    await page.set_viewport_size({"width": width, "height": 900})
+    beyond: int = await page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    return beyond
 
 
 async def acknowledge_by_keyboard(page: Page, text: str, comment: str) -> None:
