@@ -24,6 +24,7 @@ from app.surroundings import environment, free_port
 from app.system import System, listening_socket, open_system, serve
 from facility.class_files import load_classes
 from facility.clock import ScaledClock, SystemClock
+from facility.equipment import System as EquipmentSystem
 from facility.settings import Settings
 from facility.site_file import read_site
 from facility.storage.database import reading
@@ -67,10 +68,13 @@ async def run_demo(
     with data_folder(options.data_dir) as folder, environment(device_addresses(broker_port, account)):
         clock = ScaledClock(start_ns=SystemClock().now_ns())
         site = read_site(SITE_FILE, load_classes(), os.environ)
-        simulation = build_simulation(site, read_scenario(SCENARIO_FILE), clock=clock, seed=options.seed)
-        field = Field(simulation, broker_port=broker_port, account=account)
-        meter = LatencyMeter(site, device_change_of(simulation))
-        story = Story(simulation, progress)
+        scenario = read_scenario(SCENARIO_FILE)
+        simulations = [
+            build_simulation(site, scenario, clock=clock, seed=options.seed, systems=[kind]) for kind in EquipmentSystem
+        ]
+        field = Field(simulations, broker_port=broker_port, account=account)
+        meter = LatencyMeter(site, device_change_of(simulations))
+        story = Story(simulations, progress)
 
         def on_commit(commit: Commit) -> None:
             meter.on_commit(commit)
@@ -123,9 +127,10 @@ def device_addresses(broker_port: int, account: BrokerAccount) -> dict[str, str]
     }
 
 
-def device_change_of(simulation: Simulation) -> Callable[[str], int | None]:
+def device_change_of(simulations: Sequence[Simulation]) -> Callable[[str], int | None]:
     """Return what tells when a fire device went into alarm, for BACnet carries no time of its own."""
-    return lambda asset_id: getattr(simulation.devices.get(asset_id), "alarm_ns", None)
+    devices = {asset_id: device for each in simulations for asset_id, device in each.devices.items()}
+    return lambda asset_id: getattr(devices.get(asset_id), "alarm_ns", None)
 
 
 class Tower:

@@ -1,4 +1,4 @@
-"""The field of the demo: broker and devices, each on an event loop and in a thread of its own, as if they were outside.
+"""The field of the demo: broker and devices, each system on an event loop and in a thread of its own, as if outside.
 
 On one loop with the console's API, or with each other, every message would wait for whatever else the loop has to do
 several times over, and the demo would measure that.
@@ -7,7 +7,8 @@ several times over, and the demo would measure that.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
+from functools import partial
 from typing import Any
 
 from simulators.broker import BrokerAccount, embedded_broker
@@ -48,22 +49,28 @@ class Outside:
 
 
 class Field:
-    """Broker and devices; their scenario waits until somebody watches."""
+    """A broker and simulations side by side; their scenarios wait until somebody watches."""
 
-    def __init__(self, simulation: Simulation, *, broker_port: int, account: BrokerAccount) -> None:
-        self._begin = asyncio.Event()
+    def __init__(self, simulations: Iterable[Simulation], *, broker_port: int, account: BrokerAccount) -> None:
         self._broker = Outside(lambda: _serve(broker_port, account))
-        self._devices = Outside(lambda: simulation.run(self._begin))
+        self._devices = [_outside(simulation) for simulation in simulations]
 
     async def run(self) -> None:
         """Run until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._broker.run())
-            group.create_task(self._devices.run())
+            for outside, _ in self._devices:
+                group.create_task(outside.run())
 
     def begin(self) -> None:
-        """Let the scenario start."""
-        self._devices.loop.call_soon_threadsafe(self._begin.set)
+        """Let the scenarios start."""
+        for outside, begin in self._devices:
+            outside.loop.call_soon_threadsafe(begin.set)
+
+
+def _outside(simulation: Simulation) -> tuple[Outside, asyncio.Event]:
+    begin = asyncio.Event()
+    return Outside(partial(simulation.run, begin)), begin
 
 
 async def _serve(port: int, account: BrokerAccount) -> None:

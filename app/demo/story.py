@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 import typer
@@ -13,7 +14,7 @@ from app.engine import Commit
 from facility.clock import NS_PER_S
 from facility.equipment import Priority
 from facility.model import Asset, Facility
-from simulators.simulation import Simulation
+from simulators.simulation import Injection, Simulation
 
 ALARM_COLOURS = {
     Priority.CRITICAL: typer.colors.BRIGHT_RED,
@@ -39,11 +40,11 @@ class Progress:
 class Story:
     """Gathers what happens, from any thread, and tells it in one place: a slow terminal keeps nobody waiting."""
 
-    def __init__(self, simulation: Simulation, progress: Progress) -> None:
-        self._simulation = simulation
+    def __init__(self, simulations: Sequence[Simulation], progress: Progress) -> None:
+        self._simulations = simulations
         self._progress = progress
         self._commits: deque[Commit] = deque()
-        self._faults_told = 0
+        self._faults_told = [0] * len(simulations)
 
     def on_commit(self, commit: Commit) -> None:
         """Take what a transaction made durable."""
@@ -56,11 +57,16 @@ class Story:
 
     def tell(self, facility: Facility) -> None:
         """Tell what happened since the last time: faults, then the alarms and work orders that they led to."""
-        for fault in self._simulation.injections[self._faults_told :]:
-            self._faults_told += 1
+        for fault in self._new_faults():
             self._line(fault.at_ns, "fault", facility.assets[fault.asset_id], fault.fault.replace("_", " "))
         while self._commits:
             self._tell_commit(facility, self._commits.popleft())
+
+    def _new_faults(self) -> Iterator[Injection]:
+        for index, simulation in enumerate(self._simulations):
+            news = simulation.injections[self._faults_told[index] :]
+            self._faults_told[index] += len(news)
+            yield from news
 
     def _tell_commit(self, facility: Facility, commit: Commit) -> None:
         for event in commit.alarms:
