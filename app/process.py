@@ -19,7 +19,10 @@ EXIT_REFUSED = 2
 """The command could not begin: a file has mistakes, a port is taken."""
 
 SWITCH_INTERVAL_S = 0.0005
-"""How long one thread computes while others wait; Python's own 5 ms add up over the five threads that an alarm passes."""
+"""How long one thread computes while others wait.
+
+Python's own 5 ms add up over the five threads that an alarm passes.
+"""
 
 
 def run_until_signal(job: Callable[[asyncio.Event], Awaitable[T]]) -> T:

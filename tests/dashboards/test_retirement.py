@@ -29,7 +29,9 @@ connections: [{id: line, protocol: modbus-tcp, host: 127.0.0.1, port: 502}]
 assets:
   - {id: pump-2, class: pump, profile: pump-vfd-b, space: house, connection: line, address: {unit: 2}}
 """
-PUMP = "  - {id: pump-1, name: Old pump, class: pump, profile: pump-vfd-b, space: cellar, connection: line, address: {unit: 1}}\n"
+PUMP = """\
+  - {id: pump-1, name: Old pump, class: pump, profile: pump-vfd-b, space: cellar, connection: line, address: {unit: 1}}
+"""
 WITH_CELLAR = HEAD.replace("kind: building}", "kind: building}, {id: cellar, name: Old cellar, kind: room}")
 WHOLE = WITH_CELLAR + PUMP
 WITHOUT_RULE = WITH_CELLAR + PUMP.replace("unit: 1}}", "unit: 1}, rules: {vibration_high: {enabled: false}}}")
