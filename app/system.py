@@ -245,7 +245,8 @@ async def until_stopped(engine: EngineThread, stop: asyncio.Event, parts: set[as
     """
     while not stop.is_set():
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), PARTS_CHECK_S)
+            async with asyncio.timeout(PARTS_CHECK_S):
+                await stop.wait()
         if not engine.alive:
             raise EngineFailedError(engine.failure)
         for part in parts:

@@ -105,7 +105,8 @@ class LiveHub:
     async def _tell_events(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), OUTBOX_PERIOD_S)
+                async with asyncio.timeout(OUTBOX_PERIOD_S):
+                    await self._news.wait()
             self._news.clear()
             while await self._tell_next_events():
                 pass

@@ -194,7 +194,7 @@ async def test_a_small_panel_is_asked_in_batches_that_it_can_answer() -> None:
         await until(lambda: all(collector.of(100 + n) for n in range(60)))
         for n in range(60):
             assert collector.last(100 + n) == (float(n + 1), Quality.GOOD)
-        assert driver._reader.batch < 10, "what the panel can answer at once is remembered"
+        assert driver._reader.batch < 8, "what the panel can answer at once is remembered"
     panel.stop()
 
 

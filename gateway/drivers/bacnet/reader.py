@@ -16,8 +16,8 @@ from gateway.drivers.bacnet.stack import (
     UnknownServiceError,
 )
 
-FIRST_BATCH: Final = 32
-"""Objects in one ReadPropertyMultiple before anything is known of the device."""
+FIRST_BATCH: Final = 8
+"""Objects in one ReadPropertyMultiple: decoding takes about a millisecond an object, and alarms wait for it."""
 
 Found = dict[ObjectId, ObjectValue | None]
 """What was read; ``None`` for an object whose request had no answer."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Final
 
@@ -65,7 +66,20 @@ class Line:
     async def _request(self, unit: int, block: Block) -> ModbusPDU:
         client = self._client
         ask = client.read_input_registers if block.function == _INPUT_REGISTERS else client.read_holding_registers
-        return await ask(block.start, count=block.count, device_id=unit)
+        response = await ask(block.start, count=block.count, device_id=unit)
+        _end_if_cancelled()
+        return response
 
     def _silent(self, unit: int) -> DeviceUnreachableError:
         return DeviceUnreachableError(f"Modbus unit {unit}", self.endpoint, self._timeout_s)
+
+
+def _end_if_cancelled() -> None:
+    """Let a cancellation take effect that came in the same instant as the answer.
+
+    The library waits with ``asyncio.wait_for``, which in Python 3.11 then returns the answer and forgets that it was
+    told to stop.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
