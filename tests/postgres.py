@@ -32,7 +32,7 @@ def postgres() -> Iterator[str]:
     try:
         if account is not None:
             os.chown(folder, account.pw_uid, account.pw_gid)
-            drop_root = ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"]
+            drop_root = [binary("setpriv"), f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"]
         data, port = folder / "data", free_port()
         initdb = [binary("initdb"), "-D", str(data), "-U", USER, "--auth=trust", "--no-sync", "-E", "UTF8"]
         subprocess.run([*drop_root, *initdb], check=True, stdout=subprocess.DEVNULL, cwd=folder)  # noqa: S603

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import socket
 import subprocess
@@ -26,8 +27,8 @@ def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
 
 def binary(name: str) -> str:
     """Return the path of a program, or skip the test with the reason."""
-    places = [None, "/usr/sbin", "/usr/lib/postgresql/15/bin"]
-    for place in places:
+    debian = ["/usr/sbin", *map(str, Path("/usr/lib/postgresql").glob("*/bin"))]
+    for place in (None, os.pathsep.join(debian)):
         found = shutil.which(name, path=place)
         if found:
             return found
