@@ -6,6 +6,7 @@ Cells stay text on purpose: what a spreadsheet has mangled has to reach the gate
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +22,14 @@ from facility.yaml_file import did_you_mean, read_yaml
 
 LAYOUTS = Path(__file__).parent / "recordings"
 """The layouts that are shipped."""
+
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+def number_of(cell: str) -> float | None:
+    """Return the number that a cell's text is; ``None`` for a mangled or empty cell."""
+    return float(cell) if _NUMBER.fullmatch(cell.strip()) else None
 
 
 class TimeColumn(Definition):

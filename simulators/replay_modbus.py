@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import struct
 from collections.abc import Sequence
 
@@ -11,7 +10,7 @@ from facility.clock import NS_PER_S, Clock
 from facility.model import Connection
 from simulators.modbus import Unit, serving
 from simulators.pumps.registers import registers_of
-from simulators.recording import RecordedRow, Recording
+from simulators.recording import RecordedRow, Recording, number_of
 from simulators.wire import wait_until
 
 POINTS = (
@@ -26,7 +25,6 @@ POINTS = (
 )
 """In the order of their registers, from register 2."""
 _BLOCK = struct.Struct(f">I{len(POINTS)}f")
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 FLOAT32_MAX = (2 - 2**-23) * 2.0**127
 
 
@@ -78,7 +76,5 @@ def _registers(index: int, row: RecordedRow) -> list[int]:
 
 def _number(text: str) -> float:
     """Return the cell's number; NaN for a cell that is none or that float32 cannot hold."""
-    if not NUMBER.fullmatch(text.strip()):
-        return math.nan
-    value = float(text)
-    return value if abs(value) <= FLOAT32_MAX else math.nan
+    value = number_of(text)
+    return value if value is not None and abs(value) <= FLOAT32_MAX else math.nan

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from facility.clock import NS_PER_S, Clock
 from facility.model import Connection
 from simulators.mqtt import WINDOW, Message, MqttPublisher, milliseconds
-from simulators.recording import RecordedRow, Recording
+from simulators.recording import RecordedRow, Recording, number_of
 from simulators.wire import wait_until
-
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 class MqttPlayer:
@@ -54,4 +51,5 @@ def _body(index: int, row: RecordedRow, at_ns: int) -> Mapping[str, object]:
 
 def _json_value(text: str) -> float | str:
     """Return a number for a cell that is one, and any other cell as it stands."""
-    return float(text) if NUMBER.fullmatch(text.strip()) else text
+    number = number_of(text)
+    return text if number is None else number
