@@ -32,6 +32,7 @@ from facility.settings import Settings
 from facility.site_file import read_site
 from facility.storage.database import open_database, reading
 from facility.storage.migrate import upgrade
+from facility.storage.outbox import forget_before, last_seq
 from facility.storage.repository import import_site, load_facility
 from gateway.gateway import Gateway
 from gateway.inbox import Inbox
@@ -41,6 +42,8 @@ from rules.repository import load_states
 
 log = structlog.get_logger(__name__)
 
+ANNOUNCEMENTS_KEPT = 10_000
+"""Rows of the outbox that a start leaves behind."""
 PARTS_CHECK_S = 0.5
 
 
@@ -98,7 +101,7 @@ def open_system(
 
 
 def prepare_facility(settings: Settings, database: Engine, clock: Clock) -> Facility:
-    """Import the site file, if one is named, load the site with its keys, and retire what is gone."""
+    """Import the site file, if one is named, load the site with its keys, retire what is gone, trim the outbox."""
     classes = load_classes()
     site = None if settings.site_file is None else read_site(settings.site_file, classes, os.environ)
     now_ns = clock.now_ns()
@@ -108,6 +111,8 @@ def prepare_facility(settings: Settings, database: Engine, clock: Clock) -> Faci
             import_site(connection, site, author="system", reason=reason, now_ns=now_ns)
         facility = load_facility(connection, classes, os.environ)
         retire_what_is_gone(connection, facility, now_ns=now_ns)
+        # Whoever reads the outbox begins at its end; what another process may still be reading stays.
+        forget_before(connection, last_seq(connection) - ANNOUNCEMENTS_KEPT)
     return facility
 
 
