@@ -76,7 +76,7 @@ class RuleEngine:
     def take_changed(self) -> list[SavedState]:
         """Return every row whose durable state changed since the last call, to be saved with what it caused."""
         out = self._columns.out
-        changed = out.changed[: out.filled[1]].tolist()
+        changed = sorted({*out.changed[: out.filled[1]].tolist(), *self._fold.take_announced_anew()})
         self._columns.rows.live[changed, kernel.MARKED] = 0
         out.filled[1] = 0
         orphans, self._orphans = self._orphans, []

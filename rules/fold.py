@@ -29,6 +29,7 @@ class Fold:
     def __init__(self, rows: Sequence[Row]) -> None:
         self._rows = rows
         self._standing: dict[str, Standing] = {}
+        self._announced_anew: set[int] = set()
 
     def restore(self, row: int, began_ns: int, announced: Priority) -> None:
         """Take over an active row whose rule was announced before the restart."""
@@ -44,6 +45,11 @@ class Fold:
         """Return what the row's rule was announced with; the row's own while the rule is quiet."""
         standing = self._standing.get(self._rows[row].owner.key)
         return standing.priority if standing else self._rows[row].priority
+
+    def take_announced_anew(self) -> set[int]:
+        """Return the active rows whose rule was announced with another priority since the last call."""
+        rows, self._announced_anew = self._announced_anew, set()
+        return rows
 
     def take(self, records: Iterable[Record]) -> Evaluation:
         """Fold records into transitions; what one sample did to one rule is one transition."""
@@ -90,6 +96,8 @@ class Fold:
         leading = self._leading(standing)
         row = self._rows[leading]
         announced, standing.priority = standing.priority, row.priority
+        if row.priority != announced:
+            self._announced_anew.update(standing.began_ns)
         if is_new:
             kind = TransitionKind.RAISED
         elif row.priority == announced:

@@ -5,7 +5,7 @@ import math
 import pytest
 from sqlalchemy import Engine
 
-from facility.equipment import Condition, Priority
+from facility.equipment import Condition, LimitDefinition, LimitSide, Priority, Threshold
 from facility.model import Facility
 from facility.storage.database import metadata
 from rules.engine import RuleEngine
@@ -102,6 +102,22 @@ def test_a_changed_priority_is_announced_by_the_next_reading(disk: Engine) -> No
     limit = before.limits["high"].model_copy(update={"priority": Priority.CRITICAL})  # type: ignore[index]  # a StrEnum
     engine = edited(disk, before, before.model_copy(update={"limits": {next(iter(before.limits)): limit}}))
     assert story(engine.evaluate(readings((102, 95)))) == [("escalated", "high", 102)]
+
+
+def test_an_eased_priority_is_not_announced_again_after_a_restart(disk: Engine) -> None:
+    limits = {
+        LimitSide.LOW: LimitDefinition(value=-3.0),
+        LimitSide.HIGH: LimitDefinition(value=3.0),
+        LimitSide.HIGH_HIGH: LimitDefinition(value=6.0, priority=Priority.CRITICAL),
+    }
+    condition = Threshold(type="threshold", limits=limits, off_delay_s=4.0)
+    facility = plant([(TEMPERATURE, condition)])
+    engine = RuleEngine(facility, now_ns=0)
+    assert story(engine.evaluate(readings((1, 7), (2, -4)))) == [("raised", "high_high", 1)]
+    saved(disk, engine)
+    assert story(engine.evaluate(readings((7, -4)))) == [("eased", "low", 6)]
+    engine = RuleEngine(facility, saved=saved(disk, engine), now_ns=8 * S)
+    assert story(engine.evaluate(readings((9, 0), (10, 4)))) == []
 
 
 def test_an_alarm_whose_limit_was_removed_still_ends_and_only_once(disk: Engine) -> None:
