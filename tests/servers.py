@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -14,15 +15,31 @@ from pathlib import Path
 
 import pytest
 
-START_TIMEOUT_S = 20.0
+START_TIMEOUT_S = 60.0
+_PORTS = range(10_000, 32_000)
+"""Below what operating systems give to outgoing connections, which would take a port between our look and our use."""
+_given: set[int] = set()
 
 
-def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    """Return a loopback port that nobody holds now."""
+def free_port() -> int:
+    """Return a loopback port, of TCP and of UDP, that nobody holds now; never the same twice.
+
+    Chosen at random, so that two test runs on one machine hardly ever meet.
+    """
+    while True:
+        port = secrets.choice(_PORTS)
+        if port not in _given and all(map(_is_free, (socket.SOCK_STREAM, socket.SOCK_DGRAM), (port, port))):
+            _given.add(port)
+            return port
+
+
+def _is_free(kind: socket.SocketKind, port: int) -> bool:
     with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def binary(name: str) -> str:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from socket import SOCK_DGRAM
 
 from tests.servers import free_port
 
@@ -22,7 +21,7 @@ def addresses(mqtt_port: int) -> dict[str, str]:
         "WATCHKEEPER_MODBUS_HOST": "127.0.0.1",
         "WATCHKEEPER_MODBUS_PORT": str(free_port()),
         "WATCHKEEPER_BACNET_HOST": "127.0.0.1",
-        "WATCHKEEPER_BACNET_PORT": str(free_port(SOCK_DGRAM)),
+        "WATCHKEEPER_BACNET_PORT": str(free_port()),
     }
 
 

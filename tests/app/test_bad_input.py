@@ -58,7 +58,7 @@ async def test_nonsense_from_one_door_is_told_once_and_the_next_door_still_raise
             assert plant.quality("door-1", "battery_voltage") is quality
             plant.states["door-1"] = GOOD_STATE
             await until(lambda: len(told_of_mqtt(logs)) > 1)
-            assert plant.quality("door-1", "battery_voltage") is Quality.GOOD
+            await until(lambda: plant.quality("door-1", "battery_voltage") is Quality.GOOD)
         assert told_of_mqtt(logs) == [
             ("warning", "MQTT payload has bad values"),
             ("info", "MQTT payload is good again"),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import struct
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from socket import SOCK_DGRAM
 
 import orjson
 import paho.mqtt.client as mqtt
@@ -26,7 +26,7 @@ from facility.storage.tables import rule
 from tests.gateway.bacnet_device import FieldDevice
 from tests.gateway.driver_site import until
 from tests.gateway.modbus_server import FakeUnit, serving
-from tests.servers import free_port
+from tests.servers import START_TIMEOUT_S, free_port
 from workorders.tables import work_order
 
 SITE_FILE = Path(__file__).parent / "bad_input_site.yaml"
@@ -66,11 +66,20 @@ class Plant:
         default_factory=lambda: {"door-1": dict(GOOD_STATE), "door-2": dict(GOOD_STATE)}
     )
     """What each door says all the time; a door that is absent says nothing."""
+    _speech: threading.Lock = field(default_factory=threading.Lock)
 
     def say(self, door: str, payload: bytes) -> None:
         """Let a door say this instead of its state from now on."""
-        self.states.pop(door, None)
-        self.publish(f"bad-input/{door}/state", payload)
+        with self._speech:
+            self.states.pop(door, None)
+            self.publish(f"bad-input/{door}/state", payload)
+
+    def say_states(self) -> None:
+        """Let every door that is not absent say its state."""
+        for door in list(self.states):
+            with self._speech:
+                if door in self.states:
+                    self.publish(f"bad-input/{door}/state", orjson.dumps(self.states[door]))
 
     def latest(self, asset: str, point: str) -> tuple[float, Quality] | None:
         """Return value and quality of a point as the console shows it; ``None`` before its first sample."""
@@ -113,9 +122,12 @@ class Plant:
 def publisher(port: int) -> Iterator[Callable[[str, bytes], None]]:
     """Give what publishes as the doors do, at QoS 1."""
     client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="bad-input-doors")
+    connected = threading.Event()
+    client.on_connect = lambda *_: connected.set()
     client.connect("127.0.0.1", port)
     client.loop_start()
-    yield lambda topic, payload: client.publish(topic, payload, qos=1).wait_for_publish(10)
+    assert connected.wait(START_TIMEOUT_S)
+    yield lambda topic, payload: client.publish(topic, payload, qos=1).wait_for_publish(START_TIMEOUT_S)
     client.disconnect()
     client.loop_stop()
 
@@ -123,15 +135,14 @@ def publisher(port: int) -> Iterator[Callable[[str, bytes], None]]:
 async def speak(plant: Plant) -> None:
     """Let the doors say their states again and again."""
     while True:
-        for door, state in list(plant.states.items()):
-            await asyncio.to_thread(plant.publish, f"bad-input/{door}/state", orjson.dumps(state))
+        await asyncio.to_thread(plant.say_states)
         await asyncio.sleep(HEARTBEAT_S)
 
 
 @asynccontextmanager
 async def troubled_plant(mqtt_port: int, folder: Path, *, speed: float = 1.0) -> AsyncIterator[Plant]:
     """Run the plant with every device sound, until the block ends."""
-    modbus_port, bacnet_port = free_port(), free_port(SOCK_DGRAM)
+    modbus_port, bacnet_port = free_port(), free_port()
     variables = {
         "WATCHKEEPER_MQTT_PORT": str(mqtt_port),
         # The broker keeps a session by its name, and with it what the test before left there.
@@ -157,7 +168,8 @@ async def troubled_plant(mqtt_port: int, folder: Path, *, speed: float = 1.0) ->
                     yield plant
                 finally:
                     speaking.cancel()
-                    await asyncio.gather(speaking, return_exceptions=True)
+                    with suppress(asyncio.CancelledError):
+                        await speaking
     finally:
         panel.stop()
 

@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from people.model import Role
 from tests.dashboards.running_api import RunningApi, running_api
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from facility.samples import Sample
 from gateway.drivers.driver import DeviceConfig, Driver, DriverConfig
 from gateway.events import ConnectionStatus, Delivery, DeviceEvent
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 PointPlace = tuple[PointDefinition, Mapping[str, Any]]
 """A point of a test asset, and its mapping as a profile would say it."""
 TEXT = LocalText(en="x", zh="x")

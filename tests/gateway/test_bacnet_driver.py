@@ -50,7 +50,7 @@ def config_of(
 
 @pytest_asyncio.fixture
 async def panel() -> AsyncIterator[FieldDevice]:
-    device = FieldDevice(free_port(socket.SOCK_DGRAM))
+    device = FieldDevice(free_port())
     yield device
     device.stop()
 
@@ -133,7 +133,7 @@ async def test_a_panel_that_goes_away_is_marked_once_and_watched_again_when_it_i
 
 async def test_a_panel_that_was_never_there_marks_its_points() -> None:
     collector = Collector()
-    config = config_of(free_port(socket.SOCK_DGRAM), collector, detector(FAST))
+    config = config_of(free_port(), collector, detector(FAST))
     async with running(BacnetDriver(config)):
         await until(lambda: config.status.state is ConnectionState.DOWN)
         await until(lambda: collector.qualities(STATE) == [Quality.BAD_COMMUNICATION])
@@ -175,7 +175,7 @@ async def test_a_point_that_a_person_overrides_is_uncertain(panel: FieldDevice) 
 
 
 async def test_objects_that_take_no_subscription_are_polled() -> None:
-    panel = FieldDevice(free_port(socket.SOCK_DGRAM), takes_cov=False)
+    panel = FieldDevice(free_port(), takes_cov=False)
     collector = Collector()
     async with watching(config_of(panel.port, collector, detector(SLOW | {"poll_s": 0.1}))):
         await until(lambda: len(collector.of(STATE)) > 2)
@@ -185,7 +185,7 @@ async def test_objects_that_take_no_subscription_are_polled() -> None:
 
 
 async def test_a_small_panel_is_asked_in_batches_that_it_can_answer() -> None:
-    panel = FieldDevice(free_port(socket.SOCK_DGRAM), analogs=60, most_at_once=7)
+    panel = FieldDevice(free_port(), analogs=60, most_at_once=7)
     collector = Collector()
     points = {f"v{n}": (analog(), {"object": f"analog-input,{n}"}) for n in range(1, 61)}
     config = config_of(panel.port, collector, device("small", 100, points, FAST))
@@ -199,7 +199,7 @@ async def test_a_small_panel_is_asked_in_batches_that_it_can_answer() -> None:
 
 
 async def test_a_panel_without_read_property_multiple_is_read_one_by_one() -> None:
-    panel = FieldDevice(free_port(socket.SOCK_DGRAM), has_multiple=False)
+    panel = FieldDevice(free_port(), has_multiple=False)
     collector = Collector()
     async with watching(config_of(panel.port, collector, detector(FAST))):
         await until(lambda: len(collector.of(STATE)) > 3)
@@ -223,7 +223,7 @@ async def test_a_local_port_that_is_taken_is_told_and_had_as_soon_as_it_is_free(
 
 
 async def test_a_cancelled_driver_gives_its_port_back(panel: FieldDevice) -> None:
-    port = free_port(socket.SOCK_DGRAM)
+    port = free_port()
     for _ in range(2):
         config = config_of(panel.port, Collector(), detector(FAST), options={"local_port": port})
         async with watching(config):

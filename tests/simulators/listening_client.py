@@ -13,7 +13,7 @@ import orjson
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
-DEADLINE_S = 15.0
+DEADLINE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from pymodbus.client import AsyncModbusTcpClient
 from facility.model import Connection
 from facility.model import Protocol as FieldProtocol
 
-CONNECT_TIMEOUT_S = 10.0
+CONNECT_TIMEOUT_S = 60.0
 ANSWER_TIMEOUT_S = 0.3
 
 

@@ -56,7 +56,7 @@ class Tower:
 
 @contextlib.asynccontextmanager
 async def tower(clock: Clock = CLOCK, **options: object) -> AsyncIterator[Tower]:
-    port, own_port = free_port(socket.SOCK_DGRAM), free_port(socket.SOCK_DGRAM)
+    port, own_port = free_port(), free_port()
     wire = FirePanelWire(connection(port, **options), harbour_tower(), clock=clock, seed=1)
     async with running(wire), workstation(port, own_port) as client:
         yield Tower(wire, client, port)
@@ -126,7 +126,7 @@ async def test_a_call_point_and_the_zone_notify() -> None:
 
 
 async def test_a_subscriber_that_vanished_neither_blocks_the_panel_nor_the_others() -> None:
-    gone_port = free_port(socket.SOCK_DGRAM)
+    gone_port = free_port()
     hurried = ScaledClock(start_ns=CLOCK.now_ns(), speed=20.0)
     async with tower(hurried) as building, building.client.changes("binary-input,11", confirmed=True) as watched:
         assert await watched.next() == ("inactive", "")
@@ -185,12 +185,12 @@ async def test_a_busy_port_is_said_at_once_and_free_again_after_the_stop() -> No
         again = FirePanelWire(connection(building.port), harbour_tower(), clock=CLOCK, seed=1)
         with pytest.raises(CannotListenError, match="`fire` cannot listen"):
             await again.run()
-    async with running(again), workstation(building.port, free_port(socket.SOCK_DGRAM)) as client:
+    async with running(again), workstation(building.port, free_port()) as client:
         assert await client.text("life-safety-zone,1") == "quiet"
 
 
 async def test_a_panel_stopped_while_it_opens_gives_its_port_back() -> None:
-    line = connection(free_port(socket.SOCK_DGRAM))
+    line = connection(free_port())
     for turns in range(8):
         async with running(FirePanelWire(line, harbour_tower(), clock=CLOCK, seed=1)):
             for _ in range(turns):
