@@ -14,7 +14,7 @@ from facility.overrides import overridden
 from facility.site_grammar import AssetDefaults, AssetEntry, SiteGrammar
 from facility.yaml_file import YamlFile, did_you_mean
 
-PROFILE_SUFFIXES = {Protocol.MQTT: "mqtt", Protocol.MODBUS_TCP: "modbus", Protocol.BACNET_IP: "bacnet"}
+PROFILE_SUFFIXES = {Protocol.MQTT: "mqtt", Protocol.MODBUS: "modbus", Protocol.BACNET_IP: "bacnet"}
 """What follows the class's name in the name of a profile that an asset does not say."""
 
 Rules = dict[str, RuleDefinition]

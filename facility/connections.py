@@ -45,7 +45,7 @@ class BacnetOptions(Definition):
 
 OPTIONS: dict[Protocol, type[Definition]] = {
     Protocol.MQTT: MqttOptions,
-    Protocol.MODBUS_TCP: ModbusOptions,
+    Protocol.MODBUS: ModbusOptions,
     Protocol.BACNET_IP: BacnetOptions,
 }
 """The grammar of each protocol's ``options``."""

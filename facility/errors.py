@@ -11,6 +11,7 @@
     ├── UnauthenticatedError             401
     ├── InvalidCommandError              422      a guard refused; the message says what is missing
     ├── DeviceUnreachableError           502
+    ├── DeviceRefusedError               502      a device answered that it will not do it
     └── HistoryUnavailableError          503      the database of samples did not answer
 
 Every leaf's message says what to do next.
@@ -110,6 +111,16 @@ class DeviceUnreachableError(WatchkeeperError):
             f"{device} did not answer at {endpoint} within {timeout_s:g} s. Check its power, and that this host may "
             f"reach that port."
         )
+
+
+class DeviceRefusedError(WatchkeeperError):
+    """A device answered, and would not do what it was asked to."""
+
+    status = 502
+    title = "The device refused"
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(f"{place} refused: {reason}. Compare the device's own settings and manual with its profile.")
 
 
 class HistoryUnavailableError(WatchkeeperError):

@@ -18,7 +18,7 @@ class Protocol(StrEnum):
     """The field protocols that a connection can speak."""
 
     MQTT = "mqtt"
-    MODBUS_TCP = "modbus-tcp"
+    MODBUS = "modbus"
     BACNET_IP = "bacnet-ip"
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from facility.samples import SampleBatch
 
@@ -44,6 +46,47 @@ class ConnectionState(StrEnum):
     DOWN = "down"
 
 
+LATENCY_BOUNDS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+"""Upper bounds of the latency classes in wall seconds; one more class has none."""
+
+
+@dataclass(slots=True)
+class Latency:
+    """How long answers took, as a cumulative histogram in the sense of Prometheus; written by one thread."""
+
+    counts: list[int] = field(default_factory=lambda: [0] * (len(LATENCY_BOUNDS_S) + 1))
+    """Answers by class, each class on its own."""
+    total_s: float = 0.0
+
+    def add(self, seconds: float) -> None:
+        """Count one answer that took so many wall seconds."""
+        self.counts[bisect_left(LATENCY_BOUNDS_S, seconds)] += 1
+        self.total_s += seconds
+
+
+@dataclass(slots=True, kw_only=True)
+class UnitStatus:
+    """Live figures of one device on a connection, written by its driver and read by the API."""
+
+    asset_id: str
+    state: ConnectionState = ConnectionState.CONNECTING
+    detail: str = ""
+    """Why it is down, in words; empty while it is up."""
+    requests: int = 0
+    """Requests sent; on MQTT, messages received."""
+    timeouts: int = 0
+    """Requests without an answer; on MQTT, silences that its heartbeat should have broken."""
+    refusals: int = 0
+    """Answers that say no: Modbus exceptions, BACnet errors, malformed payloads."""
+    overruns: int = 0
+    """Polls left out since the one before them was not done."""
+    openings: int = 0
+    """Times that its breaker opened."""
+    last_good_ns: int = 0
+    """When a good sample last came; 0 for never."""
+    latency: Latency = field(default_factory=Latency)
+
+
 @dataclass(slots=True, kw_only=True)
 class ConnectionStatus:
     """Live figures of one connection, written by its driver and read by the API."""
@@ -59,3 +102,7 @@ class ConnectionStatus:
     """When a good sample last came; 0 for never."""
     dropped: int = 0
     """Deliveries that the bounded inbox could not take."""
+    duplicates: int = 0
+    """Samples and events that had come before, and were left out."""
+    units: dict[str, UnitStatus] = field(default_factory=dict)
+    """The devices on it, by asset id; filled when the driver is made."""

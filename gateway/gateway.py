@@ -30,7 +30,7 @@ def open_driver(config: DriverConfig) -> Driver:
     """
     # Imported here, since a gateway that speaks one protocol need not load the libraries of the others.
     match config.connection.protocol:
-        case Protocol.MODBUS_TCP:
+        case Protocol.MODBUS:
             from gateway.drivers.modbus.driver import ModbusDriver  # noqa: PLC0415  # see above
 
             return ModbusDriver(config)

@@ -4,7 +4,7 @@ A profile is one YAML file in ``gateway/profiles/``::
 
     profile: pump-vfd-a
     class: pump
-    protocol: modbus-tcp
+    protocol: modbus
     settings: {unit: "{unit}", poll_s: 1.0}
     points:
       flow: {register: 2, type: float32}
@@ -34,6 +34,9 @@ from gateway.events import ConnectionStatus, Delivery
 
 SHIPPED: Final = Path(__file__).with_name("profiles")
 """The folder of the profiles that come with Watchkeeper."""
+
+WRITE: Final = "write"
+"""The key of a point's entry that says how it may be written; a point without it may not."""
 
 SITE_FILE: Final = "site.yaml"
 """Named in mistakes of assets and connections."""
@@ -189,11 +192,13 @@ def _point_mistakes(profile: DeviceProfile, points: Iterable[Point], asset: Asse
 
 
 def _device(facility: Facility, profile: DeviceProfile, asset: Asset) -> DeviceConfig:
+    points = cast("dict[str, dict[str, Any]]", filled(profile.points, asset.address))
     return DeviceConfig(
         asset=asset,
         points=tuple(point for point in facility.points_of(asset.id) if point.name in profile.points),
         settings=cast("dict[str, Any]", filled(profile.settings, asset.address)),
-        mapping=cast("dict[str, dict[str, Any]]", filled(profile.points, asset.address)),
+        mapping={name: {key: each[key] for key in each if key != WRITE} for name, each in points.items()},
+        writes={name: each[WRITE] for name, each in points.items() if WRITE in each},
     )
 
 

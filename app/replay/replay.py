@@ -137,7 +137,7 @@ async def play(bench: Bench, recording: Recording, clock: Clock, folder: Path, s
     settings = Settings(data_dir=folder, site_file=bench.site_file, database_url="", influx_url=None)
     with open_system(settings, clock=clock) as system:
         [connection] = system.facility.connections.values()
-        if connection.protocol is FieldProtocol.MODBUS_TCP:
+        if connection.protocol is FieldProtocol.MODBUS:
             await serve_and_read(player, system, stop)
         else:
             await listen_and_publish(player, system, stop, samples=len(recording.rows) * len(system.facility.points))

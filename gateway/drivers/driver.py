@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from facility.clock import Clock
 from facility.model import Asset, Connection, Point
+from facility.samples import Sample
 from gateway.events import ConnectionStatus, Delivery
 
 
@@ -22,6 +23,9 @@ class DeviceConfig:
     """The profile's device-wide settings, such as ``poll_s`` or ``word_order``."""
     mapping: Mapping[str, Mapping[str, Any]]
     """Point name to its register, topic or object, with the asset's address parameters filled in."""
+    writes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Writable point name to the profile's ``write`` entry, address parameters filled in: limits and the protocol's own
+    keys, such as the ``topic`` to publish on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +40,17 @@ class DriverConfig:
     status: ConnectionStatus
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointWrite:
+    """A value for one point of one device, already allowed and within its limits."""
+
+    point: Point
+    value: float | None
+    """In the point's unit or the code of its state; ``None`` takes an earlier write back, where the protocol can."""
+    priority: int
+    """BACnet's, 8 to 16, where smaller numbers win; other protocols ignore it."""
+
+
 class Driver(Protocol):
     """One open connection to one broker, Modbus line or BACnet device, constructed from a ``DriverConfig``."""
 
@@ -45,5 +60,25 @@ class Driver(Protocol):
         A point that the device refuses is delivered with a bad quality, so one broken sensor never hides its
         neighbours; a device that is lost delivers one sample ``BAD_COMMUNICATION`` per point, is logged once when lost
         and once when back. Cancelling closes the connection.
+        """
+        ...
+
+    async def write(self, write: PointWrite) -> None:
+        """Write ahead of all waiting polls; return when the device has confirmed.
+
+        Called on the event loop that runs the driver.
+
+        Raises:
+            DeviceUnreachableError: No answer in time, or the connection is down.
+            DeviceRefusedError: The device said no, or this driver cannot write the point.
+        """
+        ...
+
+    async def read(self, point: Point) -> Sample:
+        """Return a sample that was taken after this call: read ahead of all polls, or the device's next report.
+
+        Raises:
+            DeviceUnreachableError: No answer in time, or the connection is down.
+            DeviceRefusedError: The device said no.
         """
         ...

@@ -154,7 +154,7 @@ WRONG_SITE = """site: {id: wrong, name: {en: Wrong, zh: 错误}, time_zone: UTC}
 spaces:
   - {id: tower, kind: building}
 connections:
-  - {id: line, protocol: modbus-tcp, host: 127.0.0.1, port: 1502}
+  - {id: line, protocol: modbus, host: 127.0.0.1, port: 1502}
 assets:
   - {id: pump-1, class: pump, space: tower, connection: line, profile: pump-vfd-a, address: {unit: 1}}
   - {id: pump-2, class: pump, space: tower, connection: line, profile: pump-vfd-a, address: {unit: 1}}

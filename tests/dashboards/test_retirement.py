@@ -25,7 +25,7 @@ from tests.databases import employ
 HEAD = """\
 site: {id: house, name: House, time_zone: Asia/Shanghai}
 spaces: [{id: house, kind: building}]
-connections: [{id: line, protocol: modbus-tcp, host: 127.0.0.1, port: 502}]
+connections: [{id: line, protocol: modbus, host: 127.0.0.1, port: 502}]
 assets:
   - {id: pump-2, class: pump, profile: pump-vfd-b, space: house, connection: line, address: {unit: 2}}
 """

@@ -31,7 +31,7 @@ SITE = """\
 site: {id: house, name: House, time_zone: Asia/Shanghai}
 spaces: [{id: room-1, kind: room, parent: house}, {id: house, kind: building}]
 connections:
-  - {id: line, protocol: modbus-tcp, host: 10.0.0.7, port: 502}
+  - {id: line, protocol: modbus, host: 10.0.0.7, port: 502}
   - {id: broker, protocol: mqtt, host: h, port: 1883, options: {password: "${PASSWORD}"}}
 assets:
   - {id: pump-1, class: pump, connection: line, parent: pump-2, address: {unit: 1}}

@@ -22,7 +22,7 @@ HARBOUR_TOWER = Path(__file__).parents[2] / "app/demo/harbour_tower.yaml"
 HEAD = """\
 site: {id: house, name: House, time_zone: Asia/Shanghai}
 spaces: [{id: house, kind: building}]
-connections: [{id: line, protocol: modbus-tcp, host: 10.0.0.7, port: 502}]
+connections: [{id: line, protocol: modbus, host: 10.0.0.7, port: 502}]
 assets:
 """
 PUMP = "  - {id: pump-1, class: pump, profile: pump-vfd-a, address: {unit: 1}%s}\n"
@@ -150,7 +150,7 @@ def test_everything_wrong_in_a_site_is_told_at_once() -> None:
         "  - {id: b, kind: floor, parent: a}\n"
         "  - {id: b, kind: floor, parent: cellar}\n"
         "connections:\n"
-        "  - {id: line, protocol: modbus-tcp, host: 'a b', port: 0, options: {timout_s: 3}}\n"
+        "  - {id: line, protocol: modbus, host: 'a b', port: 0, options: {timout_s: 3}}\n"
         "  - {id: broker, protocol: mqtt, host: h, port: '${PORT}', options: {password: secret}}\n"
         "defaults: {pmup: {space: a}}\n"
         "assets:\n"
@@ -189,7 +189,7 @@ def test_spaces_inside_each_other_are_told() -> None:
 
 
 def test_two_detectors_with_one_number_are_told_but_a_detector_and_an_input_may_share_it() -> None:
-    text = HEAD.replace("modbus-tcp", "bacnet-ip")
+    text = HEAD.replace("modbus", "bacnet-ip")
     detector = "  - {id: %s, class: smoke-detector, address: {instance: 11}}\n"
     button = "  - {id: button, class: manual-call-point, address: {instance: 11}}\n"
     assert len(read(text + detector % "d1" + button).assets) == 2
@@ -203,7 +203,7 @@ def test_a_file_of_another_shape_is_told(text: str) -> None:
     assert all(not told.startswith("0: ") or text == "" for told in mistakes(text))
 
 
-SECRETIVE = HEAD.replace("modbus-tcp, host: 10.0.0.7, port: 502", (
+SECRETIVE = HEAD.replace("modbus, host: 10.0.0.7, port: 502", (
     "mqtt, host: '${HOST:-broker}', port: '${PORT}', options: {username: '${USER:-}', password: '${PASSWORD}'}"
 )) + "  - {id: door-1, class: door, address: {root: house/door-1}}\n"  # fmt: skip
 

@@ -43,7 +43,7 @@ class Clumsy:
 
 def named(name: str, port: int = 1, collector: Collector | None = None) -> DriverConfig:
     meter = device("meter", 1, {"a": (analog(), {"register": 0})}, {"unit": 1, "poll_s": 0.02})
-    config = driver_config(Protocol.MODBUS_TCP, port, (meter,), collector or Collector())
+    config = driver_config(Protocol.MODBUS, port, (meter,), collector or Collector())
     connection = replace(config.connection, id=name)
     return replace(config, connection=connection, status=ConnectionStatus(connection_id=name))
 

@@ -45,7 +45,7 @@ def meter(
 
 
 def line(port: int, collector: Collector, *devices: DeviceConfig) -> DriverConfig:
-    return driver_config(Protocol.MODBUS_TCP, port, devices, collector, options=PATIENCE)
+    return driver_config(Protocol.MODBUS, port, devices, collector, options=PATIENCE)
 
 
 PUMP_VALUES = [1450, 32.5, -0.25, 3.5, 12.25, 400.5, 7.5, 61.5, 48.5, 2.5, 8123.5, 71, 1, 0, 0, 1]

@@ -75,7 +75,7 @@ async def test_nonsense_on_the_wire_is_a_bad_sample_and_the_device_is_read_again
 ) -> None:
     port, collector, speaker = free_port(), Collector(), Speaker(reply)
     meter = device("meter", 1, {"a": (analog(), {"register": 0})}, {"unit": 1, "poll_s": 0.02})
-    config = driver_config(Protocol.MODBUS_TCP, port, (meter,), collector, options={"timeout_s": 0.05})
+    config = driver_config(Protocol.MODBUS, port, (meter,), collector, options={"timeout_s": 0.05})
     async with speaking(port, speaker), running(ModbusDriver(config)):
         await until(lambda: collector.of(1))
         assert collector.of(1)[0].quality.level == "bad"

@@ -22,7 +22,7 @@ from gateway.profiles import DeviceProfile, driver_configs, load_profiles
 
 NAME = LocalText(en="x", zh="x")
 CLASSES = load_classes()
-PUMPS = Connection(id="pumps", protocol=Protocol.MODBUS_TCP, host="127.0.0.1", port=502)
+PUMPS = Connection(id="pumps", protocol=Protocol.MODBUS, host="127.0.0.1", port=502)
 LIFTS = Connection(id="lifts", protocol=Protocol.MQTT, host="127.0.0.1", port=1883)
 
 
@@ -125,7 +125,7 @@ def test_all_mistakes_of_a_site_are_named_at_once_with_what_to_write() -> None:
     assert found == [
         "lift-1: profile 'pump-vfd-a' is for class 'pump', but the asset is a 'lift'; choose another profile",
         "pump-1: no profile 'pump-vdf-a'; did you mean 'pump-vfd-a'?",
-        "pump-2: profile 'pump-vfd-a' speaks modbus-tcp, but connection 'lifts' is mqtt; choose another one of the two",
+        "pump-2: profile 'pump-vfd-a' speaks modbus, but connection 'lifts' is mqtt; choose another one of the two",
         "pump-3: profile 'pump-vfd-a' needs unit under 'address'",
         "pump-4: no connection 'nowhere'; add it under 'connections'",
         "pump-6 has the same address as pump-5 (16 points); give each its own under 'address'",
@@ -134,7 +134,7 @@ def test_all_mistakes_of_a_site_are_named_at_once_with_what_to_write() -> None:
 
 def test_a_profiles_own_mistakes_carry_their_line_and_are_said_once_for_all_its_pumps(tmp_path: Path) -> None:
     text = (
-        "profile: odd\nclass: pump\nprotocol: modbus-tcp\nsettings: {unit: '{unit}'}\n"
+        "profile: odd\nclass: pump\nprotocol: modbus\nsettings: {unit: '{unit}'}\n"
         "points:\n  flwo: {register: 0}\n  flow: {register: 1, unit: degC}\n"
     )
     profiles = written(tmp_path, "odd", text)
@@ -163,9 +163,9 @@ def test_two_detectors_of_one_panel_may_share_a_connection_but_not_an_instance()
     ("text", "line", "complaint"),
     [
         (
-            "profile: odd\nclass: pump\nprotocol: modbus\npoints: {flow: {register: 1}}\n",
+            "profile: odd\nclass: pump\nprotocol: modbuss\npoints: {flow: {register: 1}}\n",
             3,
-            "did you mean 'modbus-tcp'",
+            "did you mean 'modbus'",
         ),
         ("profile: even\nclass: pump\nprotocol: mqtt\npoints: {flow: {topic: a}}\n", 1, "write 'profile: odd'"),
         ("profile: odd\nclass: pump\nprotocol: mqtt\npoint: {flow: {topic: a}}\n", 4, "did you mean 'points'"),
@@ -208,7 +208,7 @@ def test_address_parameters_are_filled_in(template: object, expected: object) ->
 def test_a_parameter_with_a_number_added_must_be_a_number() -> None:
     text: dict[str, Any] = {"object": "analog-input,{instance + 1000}"}
     profile = DeviceProfile.model_validate(
-        {"profile": "p", "class": "pump", "protocol": "modbus-tcp", "points": {"flow": text}}
+        {"profile": "p", "class": "pump", "protocol": "modbus", "points": {"flow": text}}
     )
     found = complaints(asset("pump-1", profile="p", instance="first"), profiles={"p": profile})
     assert found == ["pump-1: instance is 'first'; write a whole number"]

@@ -26,7 +26,7 @@ class Runnable(Protocol):
 
 def modbus_connection(port: int) -> Connection:
     """Return a Modbus line on loopback."""
-    return Connection(id="pumps", protocol=FieldProtocol.MODBUS_TCP, host="127.0.0.1", port=port)
+    return Connection(id="pumps", protocol=FieldProtocol.MODBUS, host="127.0.0.1", port=port)
 
 
 @contextlib.asynccontextmanager
