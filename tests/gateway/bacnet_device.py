@@ -13,10 +13,11 @@ from bacpypes3.apdu import (
 )
 from bacpypes3.app import Application
 from bacpypes3.errors import ExecutionError, UnrecognizedService
-from bacpypes3.local.analog import AnalogInputObject
-from bacpypes3.local.binary import BinaryInputObject
+from bacpypes3.local.analog import AnalogInputObject, AnalogOutputObject
+from bacpypes3.local.binary import BinaryInputObject, BinaryOutputObject
 from bacpypes3.local.cov import GenericCriteria
 from bacpypes3.local.device import DeviceObject
+from bacpypes3.local.multistate import MultiStateOutputObject
 from bacpypes3.local.networkport import NetworkPortObject
 from bacpypes3.local.object import Object
 from bacpypes3.object import LifeSafetyPointObject
@@ -32,6 +33,10 @@ COMMON: Mapping[str, Any] = {
 
 class LifeSafetyPoint(Object, LifeSafetyPointObject):  # type: ignore[misc]  # bacpypes3 ships no types
     _cov_criteria = GenericCriteria
+
+
+class MultiStateOutput(MultiStateOutputObject):  # type: ignore[misc]  # bacpypes3 ships no types
+    _cov_criteria = GenericCriteria  # bacpypes3's own wants a COV increment, which a state does not have
 
 
 class DeviceApplication(Application):  # type: ignore[misc]  # bacpypes3 ships no types
@@ -154,4 +159,29 @@ class FieldDevice:
             silenced="unsilenced",
             operationExpected="none",
         )
-        return [*analogs, contact, detector]
+        setpoint = AnalogOutputObject(
+            **COMMON,
+            objectIdentifier=("analog-output", 1),
+            objectName="setpoint",
+            presentValue=20.0,
+            relinquishDefault=20.0,
+            units="degreesCelsius",
+            covIncrement=0.1,
+        )
+        damper = BinaryOutputObject(
+            **COMMON,
+            objectIdentifier=("binary-output", 1),
+            objectName="damper",
+            presentValue="inactive",
+            relinquishDefault="inactive",
+            polarity="normal",
+        )
+        mode = MultiStateOutput(
+            **COMMON,
+            objectIdentifier=("multi-state-output", 1),
+            objectName="mode",
+            presentValue=1,
+            relinquishDefault=1,
+            numberOfStates=3,
+        )
+        return [*analogs, contact, detector, setpoint, damper, mode]

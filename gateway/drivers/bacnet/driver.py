@@ -8,17 +8,23 @@ lost, and with it a device that restarted and forgot its subscribers: then every
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 import structlog
 
+from facility.errors import DeviceRefusedError, DeviceUnreachableError
+from facility.model import Point
 from facility.quality import BAD_FROM, Quality
 from facility.samples import Sample, SampleBatch
 from gateway.breaker import backoff_s, draw_jitter
+from gateway.conversion import PointConverter
+from gateway.drivers.bacnet.commands import DATATYPES, check_writable, raw_value, written_mapping
+from gateway.drivers.bacnet.figures import UnitFigures
 from gateway.drivers.bacnet.objects import WatchedObject, watched_objects
-from gateway.drivers.bacnet.reader import BatchReader
+from gateway.drivers.bacnet.reader import BatchReader, Found
 from gateway.drivers.bacnet.stack import (
     LOCAL_INSTANCE,
     NoAnswerError,
@@ -27,8 +33,9 @@ from gateway.drivers.bacnet.stack import (
     Peer,
     RefusedError,
     open_peer,
+    parse_object,
 )
-from gateway.drivers.driver import DriverConfig
+from gateway.drivers.driver import DeviceConfig, DriverConfig, PointWrite
 from gateway.events import ConnectionState, Delivery
 from gateway.trouble import Trouble
 
@@ -64,6 +71,10 @@ class BacnetDriver:
         """Whether the loss of the device has been logged and delivered."""
         self._troubles: defaultdict[ObjectId, Trouble] = defaultdict(Trouble)
         """By object, so that each trouble is logged once."""
+        self._peer: Peer | None = None
+        """The device while it is watched."""
+        self._timeout_s = float(config.connection.options.get("timeout_s", 1.0))
+        self._figures = UnitFigures(config, self._objects)
 
     async def run(self) -> None:
         """Watch until cancelled; whenever the device is lost, begin anew until it is back."""
@@ -72,9 +83,64 @@ class BacnetDriver:
             try:
                 await self._session()
             except (NoAnswerError, OSError) as error:
+                self._peer = None
                 attempt = 0 if self._config.status.state is ConnectionState.UP else attempt + 1
                 self._lose(str(error))
             await asyncio.sleep(backoff_s(attempt, jitter=draw_jitter()))
+
+    async def write(self, write: PointWrite) -> None:
+        """Write a point's object at its priority, or relinquish that priority where the value is ``None``.
+
+        Raises:
+            DeviceUnreachableError: No answer in time, or the connection is down.
+            DeviceRefusedError: The device said no, or the point is never written.
+        """
+        device = self._device_of(write.point)
+        mapping = written_mapping(device, write.point)
+        object_id = parse_object(str(mapping["object"]))
+        check_writable(device, object_id, write)
+        converter = PointConverter(write.point, mapping)
+        raw = None if write.value is None else raw_value(converter, mapping, object_id, write.value)
+        async with self._asking(write.point, object_id) as peer:
+            await peer.write(object_id, raw, DATATYPES[object_id[0]], write.priority)
+
+    async def read(self, point: Point) -> Sample:
+        """Read a point's object now; what it says is delivered too.
+
+        Raises:
+            DeviceUnreachableError: No answer in time, or the connection is down.
+            DeviceRefusedError: The device said no.
+        """
+        device = self._device_of(point)
+        watched = self._objects[parse_object(str(device.mapping[point.name]["object"]))]
+        async with self._asking(point, watched.id) as peer:
+            said = await peer.read_one(watched.id)
+        if said.error:
+            raise DeviceRefusedError(point.address, said.error)
+        samples = watched.samples(said, self._config.clock.now_ns())
+        watched.known = said
+        self._deliver(samples)
+        return next(sample for sample in samples if sample.point == point.key)
+
+    def _device_of(self, point: Point) -> DeviceConfig:
+        for device in self._config.devices:
+            if device.asset.id == point.asset_id and point.name in device.mapping:
+                return device
+        raise DeviceRefusedError(point.address, "its profile maps it to no object")
+
+    @contextlib.asynccontextmanager
+    async def _asking(self, point: Point, object_id: ObjectId) -> AsyncIterator[Peer]:
+        """Give the device for one request; its errors become those of the contract."""
+        connection = self._config.connection
+        endpoint, timeout_s = f"{connection.host}:{connection.port}", self._timeout_s
+        if self._peer is None:
+            raise DeviceUnreachableError(connection.id, endpoint, timeout_s)
+        try:
+            yield self._peer
+        except NoAnswerError as error:
+            raise DeviceUnreachableError(connection.id, endpoint, timeout_s) from error
+        except RefusedError as error:
+            raise DeviceRefusedError(f"{point.address} ({object_id[0]},{object_id[1]})", str(error)) from error
 
     async def _session(self) -> None:
         """Watch until the device is lost.
@@ -92,9 +158,9 @@ class BacnetDriver:
             on_change=self._on_change,
             local_port=int(connection.options.get("local_port", 0)),
             local_instance=int(connection.options.get("local_instance", LOCAL_INSTANCE)),
-            timeout_s=float(connection.options.get("timeout_s", 1.0)),
+            timeout_s=self._timeout_s,
         ) as peer:
-            silent = 0
+            self._peer, silent = peer, 0
             while True:
                 answered = await self._read_due(peer)
                 silent = 0 if answered else silent + 1
@@ -111,7 +177,9 @@ class BacnetDriver:
         if not due:
             return True
         found = await self._reader.read(peer, due)
+        took_s = _now_s() - asked_at
         answered = any(said is not None for said in found.values())
+        self._count(found, took_s)
         samples = [sample for object_id, said in found.items() for sample in self._take(object_id, said, asked_at)]
         if answered:
             self._return()
@@ -119,6 +187,12 @@ class BacnetDriver:
             self._make_all_due()  # what was silent may have been one object; the next reading tells
         self._deliver(samples)
         return answered
+
+    def _count(self, found: Found, took_s: float) -> None:
+        """Count a round of readings for the assets concerned."""
+        self._figures.answered([each for each, said in found.items() if said is not None], took_s)
+        self._figures.silent([each for each, said in found.items() if said is None])
+        self._figures.refused([each for each, said in found.items() if said is not None and said.error])
 
     def _take(self, object_id: ObjectId, said: ObjectValue | None, asked_at: float) -> Sequence[Sample]:
         """Note what a reading said of one object, and return its samples."""
@@ -209,6 +283,7 @@ class BacnetDriver:
         """The device is away: log it and deliver it for every point, once until it is back."""
         status = self._config.status
         status.state, status.detail = ConnectionState.DOWN, reason
+        self._figures.lost(reason)
         if self._is_lost:
             return
         self._is_lost = True
@@ -257,6 +332,7 @@ class BacnetDriver:
         status.errors += bad
         if bad < len(samples):
             status.last_good_ns = self._config.clock.now_ns()
+            self._figures.good({sample.point for sample in samples if sample.quality < BAD_FROM})
         self._config.deliver(Delivery(connection_id=status.connection_id, batch=SampleBatch.of(samples)))
 
 

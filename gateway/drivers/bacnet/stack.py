@@ -26,6 +26,7 @@ from bacpypes3.apdu import (
     RejectReason,
     SubscribeCOVRequest,
     UnconfirmedCOVNotificationRequest,
+    WritePropertyRequest,
 )
 from bacpypes3.app import Application
 from bacpypes3.basetypes import (
@@ -42,7 +43,7 @@ from bacpypes3.errors import RejectException
 from bacpypes3.local.device import DeviceObject
 from bacpypes3.local.networkport import NetworkPortObject
 from bacpypes3.pdu import Address
-from bacpypes3.primitivedata import Enumerated, ObjectIdentifier
+from bacpypes3.primitivedata import Double, Enumerated, Integer, Null, ObjectIdentifier, Real, Unsigned
 from bacpypes3.vendor import get_vendor_info
 
 MAX_IN_FLIGHT: Final = 4
@@ -161,6 +162,22 @@ class Peer:
         )
         await self._request(request)
 
+    async def write(self, object_id: ObjectId, value: float | None, datatype: str, priority: int) -> None:
+        """Write an object's present value at a priority, ahead of all waiting polls; ``None`` relinquishes.
+
+        Raises:
+            NoAnswerError: Nothing came back.
+            RefusedError: The device said no.
+        """
+        request = WritePropertyRequest(
+            objectIdentifier=ObjectIdentifier(object_id),
+            propertyIdentifier=_VALUE,
+            propertyValue=BacnetAny(Null(()) if value is None else _ATOMIC[datatype](value)),
+            priority=priority,
+            destination=self._address,
+        )
+        await self._request(request)
+
     async def _read_property(self, object_id: ObjectId, name: PropertyIdentifier) -> BacnetAny:
         request = ReadPropertyRequest(
             objectIdentifier=ObjectIdentifier(object_id), propertyIdentifier=name, destination=self._address
@@ -244,6 +261,15 @@ _VALUE: Final = PropertyIdentifier.presentValue
 _FLAGS: Final = PropertyIdentifier.statusFlags
 _RELIABILITY: Final = PropertyIdentifier.reliability
 _PROPERTIES: Final = (_VALUE, _FLAGS, _RELIABILITY)
+
+_ATOMIC: Final[Mapping[str, Callable[[float], object]]] = {
+    "real": Real,
+    "double": Double,
+    "unsigned": lambda value: Unsigned(int(value)),
+    "integer": lambda value: Integer(int(value)),
+    "enumerated": lambda value: Enumerated(int(value)),
+}
+"""How a number is written, by its datatype."""
 
 _TOO_LARGE: Final = {
     AbortReason.bufferOverflow,

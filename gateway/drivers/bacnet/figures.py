@@ -1,0 +1,60 @@
+"""Figures of each asset behind a BACnet device: what was asked of its objects, and what came back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from gateway.drivers.bacnet.objects import WatchedObject
+from gateway.drivers.bacnet.stack import ObjectId
+from gateway.drivers.driver import DriverConfig
+from gateway.events import ConnectionState, UnitStatus
+
+
+class UnitFigures:
+    """Writes ``ConnectionStatus.units``; one request counts once for every asset whose objects are in it."""
+
+    def __init__(self, config: DriverConfig, objects: Mapping[ObjectId, WatchedObject]) -> None:
+        self._units = config.status.units
+        self._clock = config.clock
+        for device in config.devices:
+            self._units[device.asset.id] = UnitStatus(asset_id=device.asset.id)
+        self._of = {
+            object_id: tuple({mapped.point.asset_id for mapped in watched.points})
+            for object_id, watched in objects.items()
+        }
+        self._asset_of = {point.key: point.asset_id for device in config.devices for point in device.points}
+
+    def answered(self, objects: Iterable[ObjectId], seconds: float) -> None:
+        """Count an answer that came after so many wall seconds."""
+        for unit in self._units_of(objects):
+            unit.requests += 1
+            unit.latency.add(seconds)
+            unit.state, unit.detail = ConnectionState.UP, ""
+
+    def silent(self, objects: Iterable[ObjectId]) -> None:
+        """Count a request that nobody answered."""
+        for unit in self._units_of(objects):
+            unit.requests += 1
+            unit.timeouts += 1
+
+    def refused(self, objects: Iterable[ObjectId]) -> None:
+        """Count an answer that says no."""
+        for unit in self._units_of(objects):
+            unit.refusals += 1
+
+    def good(self, points: Iterable[int]) -> None:
+        """Note good samples of points."""
+        now_ns = self._clock.now_ns()
+        for asset in {self._asset_of[point] for point in points}:
+            self._units[asset].last_good_ns = now_ns
+
+    def lost(self, reason: str) -> None:
+        """The device as a whole is away, and with it all of them."""
+        for unit in self._units.values():
+            if unit.state is not ConnectionState.DOWN:
+                unit.openings += 1
+            unit.state, unit.detail = ConnectionState.DOWN, reason
+
+    def _units_of(self, objects: Iterable[ObjectId]) -> list[UnitStatus]:
+        names = {asset for object_id in objects for asset in self._of.get(object_id, ())}
+        return [self._units[asset] for asset in names]
