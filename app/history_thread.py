@@ -64,6 +64,8 @@ class HistoryThread:
         """Hand over deliveries whose consequences are committed; returns at once."""
         for delivery in deliveries:
             self._taken.append(delivery.batch)
+            if delivery.late is not None:
+                self._taken.append(delivery.late)
             if delivery.acknowledge is not None and self._lost:
                 delivery.acknowledge()
             elif delivery.acknowledge is not None:

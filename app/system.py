@@ -1,4 +1,4 @@
-"""One process: gateway, engine and API over one database, started and stopped in the right order."""
+"""One process: gateway (or the bus to gateways elsewhere), engine and API, started and stopped in the right order."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import contextlib
 import gc
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 import uvicorn
@@ -34,6 +35,7 @@ from facility.storage.database import open_database, reading
 from facility.storage.migrate import upgrade
 from facility.storage.outbox import forget_before, last_seq
 from facility.storage.repository import import_site, load_facility
+from gateway.events import ConnectionStatus
 from gateway.gateway import Gateway
 from gateway.inbox import Inbox
 from gateway.profiles import driver_configs, load_profiles
@@ -61,6 +63,22 @@ class PortTakenError(WatchkeeperError):
         super().__init__(f"Port {port} on {host} is taken. Stop the program that holds it, or choose another --port.")
 
 
+class Source(Protocol):
+    """Where the samples come from: this process's own gateway, or gateways on the bus."""
+
+    @property
+    def statuses(self) -> Mapping[str, ConnectionStatus]:
+        """Live figures by connection id."""
+        ...
+
+    async def run(self) -> None:
+        """Put deliveries into the inbox until cancelled."""
+        ...
+
+
+OpenSource = Callable[[Facility, Engine, Inbox, Clock], Source]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class System:
     """The running parts of one process."""
@@ -69,7 +87,7 @@ class System:
     database: Engine
     inbox: Inbox
     engine: EngineThread
-    gateway: Gateway
+    gateway: Source
     services: Services
 
 
@@ -77,9 +95,22 @@ def nothing_more(_commit: Commit) -> None:
     """Watch no commits: the live hub tells what people need."""
 
 
+def own_gateway(facility: Facility, _database: Engine, inbox: Inbox, clock: Clock) -> Gateway:
+    """Return a gateway that reads the whole site from this process.
+
+    Raises:
+        ConfigurationError: A profile or a connection has mistakes.
+    """
+    return Gateway(driver_configs(facility, load_profiles(), clock=clock, deliver=inbox.put))
+
+
 @contextlib.contextmanager
 def open_system(
-    settings: Settings, *, clock: Clock, on_commit: Callable[[Commit], None] = nothing_more
+    settings: Settings,
+    *,
+    clock: Clock,
+    on_commit: Callable[[Commit], None] = nothing_more,
+    open_source: OpenSource = own_gateway,
 ) -> Iterator[System]:
     """Bring the database up to date, import the site if one is named, and put the parts together.
 
@@ -93,7 +124,13 @@ def open_system(
     history = open_history(settings)
     try:
         yield assemble(
-            settings, facility=facility, database=database, history=history, clock=clock, on_commit=on_commit
+            settings,
+            facility=facility,
+            database=database,
+            history=history,
+            clock=clock,
+            on_commit=on_commit,
+            open_source=open_source,
         )
     finally:
         history.close()
@@ -131,10 +168,11 @@ def assemble(
     history: History,
     clock: Clock,
     on_commit: Callable[[Commit], None],
+    open_source: OpenSource,
 ) -> System:
     """Put the parts together; nothing runs yet."""
     inbox = Inbox()
-    gateway = Gateway(driver_configs(facility, load_profiles(), clock=clock, deliver=inbox.put))
+    gateway = open_source(facility, database, inbox, clock)
     latest = LatestValues(max(facility.points, default=0))
     hub = LiveHub(database, facility, latest, clock)
 

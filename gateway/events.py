@@ -33,6 +33,9 @@ class Delivery:
     connection_id: str
     batch: SampleBatch
     events: tuple[DeviceEvent, ...] = ()
+    late: SampleBatch | None = None
+    """Samples that newer ones of the same points have overtaken: they decide nothing and are only kept; ``None``: none,
+    as from every driver."""
     acknowledge: Callable[[], None] | None = None
     """Called by the engine, from its own thread, once everything in here is committed; ``None`` where the wire does not
     wait for one."""
