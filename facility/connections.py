@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import Field
 
 from facility.equipment import Definition
 from facility.grammar import Finding, check
+from facility.modbus_options import SERIAL_TRANSPORTS, ModbusOptions
 from facility.model import Connection, Protocol, WrittenConnection
+from facility.mqtt_options import MqttOptions
 from facility.references import is_only_reference, resolve
 
 PORTS = range(1, 65_536)
-
-
-class MqttOptions(Definition):
-    """A broker's."""
-
-    username: str | None = None
-    password: str | None = None
-    client_id: str | None = None
-    """By this name the broker knows the session; ``None``: the driver's own."""
-
-
-class ModbusOptions(Definition):
-    """A Modbus line's."""
-
-    timeout_s: float = Field(default=1.0, gt=0.0)
-    """Wall seconds to wait for a connection or an answer."""
 
 
 class BacnetOptions(Definition):
@@ -50,7 +36,7 @@ OPTIONS: dict[Protocol, type[Definition]] = {
 }
 """The grammar of each protocol's ``options``."""
 
-SECRETS = frozenset({"password"})
+SECRETS = frozenset({"password", "key_password"})
 """Options that may only be written as a reference to the environment."""
 
 
@@ -63,10 +49,35 @@ def resolved_connection(
     port = _resolved("port", written.port, environment, findings)
     options = _resolved("options", written.options, environment, findings)
     if not findings:
-        findings += _address_findings(host, port)
+        if not _is_serial(protocol, options):
+            findings += _address_findings(host, port)
+        elif host or port:
+            findings.append(
+                (("options",), "a serial line has no host and port; remove them or choose another transport")
+            )
         options = _checked_options(protocol, options, findings)
     number = int(port) if port.isdecimal() else 0
     return Connection(id=connection_id, protocol=protocol, host=host, port=number, options=options), findings
+
+
+def shared_line_findings(connections: Sequence[Connection]) -> Iterator[tuple[int, str]]:
+    """Yield the number of each Modbus connection that opens another one's line, and what to do.
+
+    Many devices take a single session, and on a serial line two masters would talk into each other's answers.
+    """
+    first: dict[str, str] = {}
+    for number, connection in enumerate(connections):
+        line = _modbus_line(connection)
+        owner = first.setdefault(line, connection.id) if line else connection.id
+        if owner != connection.id:
+            yield number, f"{line} is {owner!r} already; give its assets the connection {owner!r} and remove this one"
+
+
+def _modbus_line(connection: Connection) -> str:
+    """Return what a Modbus connection opens; empty for other protocols, and where a mistake hides it."""
+    if connection.protocol is not Protocol.MODBUS:
+        return ""
+    return str(connection.options.get("serial") or (connection.host and f"{connection.host}:{connection.port}"))
 
 
 def secret_findings(connection_id: str, written: WrittenConnection) -> list[Finding]:
@@ -85,6 +96,10 @@ def _resolved(key: str, value: Any, environment: Mapping[str, str], findings: li
         findings.append(((key,), message))
 
     return resolve(value, environment, missing)
+
+
+def _is_serial(protocol: Protocol, options: Mapping[str, Any]) -> bool:
+    return protocol is Protocol.MODBUS and options.get("transport") in list(SERIAL_TRANSPORTS)
 
 
 def _address_findings(host: str, port: str) -> list[Finding]:

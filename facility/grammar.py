@@ -97,6 +97,11 @@ def _no_kind(_model: type[BaseModel], _details: ErrorDetails) -> str:
     return "'type' is missing; write type: threshold, type: state or type: no_data"
 
 
+def _own_words(_model: type[BaseModel], details: ErrorDetails) -> str:
+    """Return what a validator of ours says: it names the remedy itself."""
+    return str(details.get("ctx", {}).get("error", details["msg"]))
+
+
 _REMEDIES: dict[str, Callable[[type[BaseModel], ErrorDetails], str]] = {
     "missing": _missing,
     "extra_forbidden": _unknown_key,
@@ -107,6 +112,7 @@ _REMEDIES: dict[str, Callable[[type[BaseModel], ErrorDetails], str]] = {
     "model_type": _no_entries,
     "dict_type": _no_entries,
     "string_pattern_mismatch": _no_name,
+    "value_error": _own_words,
 }
 """Pydantic's types of errors that people make, and how each is told; the others keep pydantic's words."""
 

@@ -41,7 +41,9 @@ class Connection:
     id: str
     protocol: Protocol
     host: str
+    """Empty on a serial line."""
     port: int
+    """0 on a serial line."""
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """Protocol's own settings: MQTT ``username``, ``password``, ``client_id``; Modbus ``timeout_s``; BACnet
     ``device_instance``, ``local_port``, ``local_instance``, ``timeout_s``.
@@ -93,6 +95,8 @@ class Asset:
     """Name of the device profile in ``gateway/profiles``."""
     address: Mapping[str, Any] = field(default_factory=dict)
     """The profile's parameters for this device: ``root`` of its topics, Modbus ``unit``, BACnet ``instance``."""
+    commands: tuple[str, ...] = ()
+    """Names of the points that people may command here; the profile must say how."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,18 +59,14 @@ def _connection(connection: Connection, written: WrittenConnection | None) -> di
     shown = written or connection
     port = str(shown.port)
     options = {"options": dict(shown.options)} if shown.options else {}
-    return {
-        "id": connection.id,
-        "protocol": connection.protocol.value,
-        "host": shown.host,
-        "port": int(port) if port.isdecimal() else port,
-        **options,
-    }
+    address = {"host": shown.host, "port": int(port) if port.isdecimal() else port} if shown.host else {}
+    return {"id": connection.id, "protocol": connection.protocol.value, **address, **options}
 
 
 def _asset(asset: Asset, rules: Mapping[str, RuleDefinition]) -> dict[str, Any]:
     parent = {} if asset.parent_id is None else {"parent": asset.parent_id}
     address = {"address": dict(asset.address)} if asset.address else {}
+    commands = {"commands": list(asset.commands)} if asset.commands else {}
     overrides = _overrides(asset, rules)
     return {
         "id": asset.id,
@@ -81,6 +77,7 @@ def _asset(asset: Asset, rules: Mapping[str, RuleDefinition]) -> dict[str, Any]:
         "connection": asset.connection_id,
         "profile": asset.profile,
         **address,
+        **commands,
         **({"rules": overrides} if overrides else {}),
     }
 

@@ -28,12 +28,20 @@
         connection: pumps
         profile: pump-vfd-a
         address: {unit: 1}
+        commands: [speed_setpoint]              # what people may command; without this line, nothing
         rules:
           vibration_high: {limits: {high: 3.5, high_high: 6 mm/s}, on_delay_s: 20}
           dry_run: {enabled: false}
 
 What an asset does not say comes from its class's ``defaults``, and then: its name from its id, its space from the one
 outermost space, its connection where the site has only one, its profile as ``lift-mqtt`` from class and protocol.
+
+A Modbus line on a serial port has no host and port; its options say all
+(:class:`facility.connections.ModbusOptions`)::
+
+      - id: basement
+        protocol: modbus
+        options: {transport: rtu, serial: /dev/ttyUSB0, baudrate: 9600, parity: none, stopbits: 2}
 
 ``${NAME}`` and ``${NAME:-default}`` (:mod:`facility.references`) may stand in a connection's host, port and options. A
 password may stand there in no other way.
@@ -48,7 +56,7 @@ from zoneinfo import available_timezones
 
 from facility.asset_entries import AssetReader
 from facility.circles import circle_of
-from facility.connections import resolved_connection, secret_findings
+from facility.connections import resolved_connection, secret_findings, shared_line_findings
 from facility.equipment import EquipmentClass
 from facility.errors import ConfigurationError, Mistake
 from facility.grammar import validate
@@ -105,6 +113,8 @@ class _SiteReader:
             self._unique((section,), [entry.id for entry in getattr(entries, section)])
         self._check_spaces(entries.spaces)
         connections = [self._connection(number, entry) for number, entry in enumerate(entries.connections)]
+        for number, message in shared_line_findings(connections):
+            self._wrong(("connections", number), message)
         reader = AssetReader(self._file, self._classes, entries)
         assets, rules = reader.read()
         self._mistakes.extend(reader.mistakes)

@@ -77,8 +77,9 @@ class ConnectionEntry(Definition):
 
     id: Id
     protocol: Protocol
-    host: str
-    port: int | str
+    host: str = ""
+    """Empty on a serial line, which has neither; everywhere else it must be there."""
+    port: int | str = ""
     options: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -90,6 +91,8 @@ class AssetDefaults(Definition):
     connection: str | None = None
     profile: str | None = None
     address: dict[str, Any] = Field(default_factory=dict)
+    commands: list[str] = Field(default_factory=list)
+    """Points that people may command; absent: none."""
 
 
 class AssetEntry(AssetDefaults):
