@@ -140,6 +140,12 @@ class Facility:
     rules: Mapping[int, Rule]
     archive: Facility | None = None
     """The site with all that it ever had, retired or not; ``None``: nothing was ever retired."""
+    _points_by_asset: dict[str, list[Point]] = field(init=False, repr=False, compare=False, default_factory=dict)
+    """Every asset's points in the order of ``points``; searched for each asset, 40,000 points would take seconds."""
+
+    def __post_init__(self) -> None:
+        for point in self.points.values():
+            self._points_by_asset.setdefault(point.asset_id, []).append(point)
 
     @property
     def ever(self) -> Facility:
@@ -148,4 +154,4 @@ class Facility:
 
     def points_of(self, asset_id: str) -> list[Point]:
         """Return an asset's points in the order of its class."""
-        return [point for point in self.points.values() if point.asset_id == asset_id]
+        return list(self._points_by_asset.get(asset_id, ()))
