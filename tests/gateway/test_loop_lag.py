@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -19,7 +20,8 @@ def test_a_loop_that_nobody_watched_has_no_figures() -> None:
 
 @given(st.lists(st.tuples(st.floats(0, 30), st.floats(-0.01, 5)), min_size=1, max_size=200))
 def test_the_figures_are_of_the_last_minute_and_in_order(looks: list[tuple[float, float]]) -> None:
-    lag, now_s, kept = LoopLag(), 0.0, []
+    lag, now_s = LoopLag(), 0.0
+    kept: list[tuple[float, float]] = []
     for passed_s, late_s in looks:
         now_s += passed_s
         lag.add(now_s, late_s=late_s)
@@ -38,16 +40,18 @@ def test_years_of_looks_take_the_memory_of_a_minute() -> None:
     assert lag.figures().p99_s == pytest.approx(0.001)
 
 
-async def test_a_task_that_computes_for_long_shows_as_lag() -> None:
-    lag = LoopLag()
-    watching = asyncio.create_task(lag.run())
+async def until(lag: LoopLag, enough: Callable[[LoopLagFigures], bool]) -> None:
     async with asyncio.timeout(30):
-        while lag.figures().looks < 2:
+        while not enough(lag.figures()):  # noqa: ASYNC110  # the figures set no event
             await asyncio.sleep(INTERVAL_S)
-        blocked_s = 0.3
-        time.sleep(blocked_s)  # noqa: ASYNC251  # the very thing that the figure is there to show
-        while lag.figures().worst_s < blocked_s - INTERVAL_S:
-            await asyncio.sleep(INTERVAL_S)
+
+
+async def test_a_task_that_computes_for_long_shows_as_lag() -> None:
+    lag, blocked_s = LoopLag(), 0.3
+    watching = asyncio.create_task(lag.run())
+    await until(lag, lambda figures: figures.looks > 1)
+    time.sleep(blocked_s)  # noqa: ASYNC251  # the very thing that the figure is there to show
+    await until(lag, lambda figures: figures.worst_s >= blocked_s - INTERVAL_S)
     watching.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await watching
