@@ -12,6 +12,9 @@ from typing import Final
 
 _PARAMETER: Final = re.compile(r"\{\s*(?P<name>\w+)\s*(?P<shift>[+-]\s*\d+)?\s*\}")
 
+_NUMBER: Final = re.compile(r"0|[1-9]\d{0,9}", re.ASCII)
+"""A number that is written in one way only, so that filling it in gives the same text again."""
+
 
 def parameters(value: object) -> set[str]:
     """Return the names of all parameters within nested mappings and lists."""
@@ -38,6 +41,26 @@ def filled(value: object, address: Mapping[str, object]) -> object:
             return [filled(each, address) for each in value]
         case _:
             return value
+
+
+def solved(template: object, value: object) -> dict[str, object] | None:
+    """Return the parameters with which a template becomes a value; ``None`` where none do.
+
+    The inverse of :func:`filled` for one text: ``analog-input,{instance + 1000}`` becomes ``analog-input,1101`` with
+    ``instance`` 101.
+    """
+    if not isinstance(template, str) or not _PARAMETER.search(template):
+        return {} if template == value else None
+    found = re.fullmatch(_pattern(template), str(value), re.DOTALL)
+    if found is None:
+        return None
+    address: dict[str, object] = {}
+    for match, text in zip(_PARAMETER.finditer(template), found.groups(), strict=True):
+        number = int(text) - int((match["shift"] or "0").replace(" ", "")) if _NUMBER.fullmatch(text) else None
+        solution: object = text if number is None else number
+        if address.setdefault(match["name"], solution) != solution or (number is None and match["shift"]):
+            return None
+    return address
 
 
 def frozen(value: object) -> object:
@@ -68,6 +91,12 @@ def _filled_text(text: str, address: Mapping[str, object]) -> object:
     if whole:
         return _value(whole, address)
     return _PARAMETER.sub(lambda match: str(_value(match, address)), text)
+
+
+def _pattern(template: str) -> str:
+    """Return a regular expression of all texts that a template can become, one group a parameter."""
+    literals = _PARAMETER.split(template)[:: _PARAMETER.groups + 1]
+    return "(.+)".join(re.escape(literal) for literal in literals)
 
 
 def _value(match: re.Match[str], address: Mapping[str, object]) -> object:

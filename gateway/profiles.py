@@ -25,15 +25,20 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 from facility.clock import Clock
 from facility.errors import ConfigurationError, Mistake
 from facility.grammar import validate
+from facility.life_safety import refusal
 from facility.model import Asset, Connection, Facility, Point, Protocol
-from facility.yaml_file import did_you_mean, read_yaml
+from facility.yaml_file import Place, YamlFile, did_you_mean, read_yaml
 from gateway.address import filled, frozen, parameters, shifted
+from gateway.commands.grammar import protocol_keys, write_findings
 from gateway.conversion import CONVERSION_KEYS, PointConverter
 from gateway.drivers.driver import DeviceConfig, DriverConfig
 from gateway.events import ConnectionStatus, Delivery
 
 SHIPPED: Final = Path(__file__).with_name("profiles")
 """The folder of the profiles that come with Watchkeeper."""
+
+BESIDE_SITE: Final = "profiles"
+"""The folder beside a site file that holds the site's own profiles."""
 
 WRITE: Final = "write"
 """The key of a point's entry that says how it may be written; a point without it may not."""
@@ -58,15 +63,15 @@ class DeviceProfile(BaseModel):
     """Point name to where it is (the protocol's own keys) and how it reads (:data:`CONVERSION_KEYS`)."""
 
     _file: str = PrivateAttr("")
-    _lines: dict[str, int] = PrivateAttr(default_factory=dict)
+    _line: Callable[[Place], int] = PrivateAttr(default=lambda _place: 0)
 
-    def mistake(self, point: str, message: str) -> Mistake:
-        """Return a mistake at a point's own line of the profile's file."""
-        return Mistake(self._file or f"{self.profile}.yaml", self._lines.get(point, 0), message)
+    def mistake(self, point: str, message: str, *below: str | int) -> Mistake:
+        """Return a mistake at a point's own line of the profile's file, or at a key below it."""
+        return Mistake(self._file or f"{self.profile}.yaml", self._line(("points", point, *below)), message)
 
-    def placed(self, file: str, lines: dict[str, int]) -> Self:
+    def placed(self, file: YamlFile) -> Self:
         """Remember where the file says each point, for mistakes that show up later."""
-        self._file, self._lines = file, lines
+        self._file, self._line = file.name, file.line
         return self
 
 
@@ -81,6 +86,28 @@ def load_profiles(folder: Path | None = None) -> dict[str, DeviceProfile]:
     if mistakes:
         raise ConfigurationError(mistakes)
     return {name: profile for name, profile in read if profile is not None}
+
+
+def site_profiles(site_file: Path | None) -> dict[str, DeviceProfile]:
+    """Return the shipped profiles and those of a site: every file in the folder ``profiles`` beside its site file.
+
+    Raises:
+        ConfigurationError: Files have mistakes, or a site's profile has the name of a shipped one.
+    """
+    shipped = load_profiles()
+    folder = None if site_file is None else site_file.parent / BESIDE_SITE
+    if folder is None or not folder.is_dir():
+        return shipped
+    own = load_profiles(folder)
+    mistakes = [
+        Mistake(
+            str(folder / f"{name}.yaml"), 0, f"the name {name!r} is a shipped profile's; give file and profile another"
+        )
+        for name in shipped.keys() & own.keys()
+    ]
+    if mistakes:
+        raise ConfigurationError(mistakes)
+    return {**shipped, **own}
 
 
 def driver_configs(
@@ -131,7 +158,7 @@ def _read(path: Path, mistakes: list[Mistake]) -> DeviceProfile | None:
     if profile.profile != path.stem:
         message = f"the file is named {path.name}, so write 'profile: {path.stem}'"
         mistakes.append(file.mistake(("profile",), message))
-    return profile.placed(file.name, {name: file.line(("points", name)) for name in profile.points})
+    return profile.placed(file)
 
 
 def _asset_mistakes(facility: Facility, profiles: Mapping[str, DeviceProfile], asset: Asset) -> Iterator[Mistake]:
@@ -144,6 +171,7 @@ def _asset_mistakes(facility: Facility, profiles: Mapping[str, DeviceProfile], a
     yield from _fit_mistakes(facility.connections.get(asset.connection_id), profile, asset)
     if profile.equipment_class == asset.equipment_class.name:
         yield from _point_mistakes(profile, facility.points_of(asset.id), asset)
+        yield from _command_mistakes(facility, profile, asset)
     yield from _address_mistakes(profile, asset)
 
 
@@ -191,6 +219,22 @@ def _point_mistakes(profile: DeviceProfile, points: Iterable[Point], asset: Asse
                 yield from (profile.mistake(point.name, f"{point.name}: {each.message}") for each in error.mistakes)
 
 
+def _command_mistakes(facility: Facility, profile: DeviceProfile, asset: Asset) -> Iterator[Mistake]:
+    """Say what is wrong with the profile's ``write`` entries, and which commands of the asset have none."""
+    for name, mapping in profile.points.items():
+        if WRITE in mapping and name in asset.equipment_class.points:
+            for place, message in write_findings(asset.equipment_class, name, mapping[WRITE], profile.protocol):
+                yield profile.mistake(name, f"{name}: {message}", WRITE, *place)
+    for name in asset.commands:
+        if WRITE not in profile.points.get(name, {}):
+            message = (
+                f"{asset.id}: profile {profile.profile!r} does not say how to write {name}; add a 'write' entry there"
+            )
+            yield Mistake(SITE_FILE, 0, message)
+        if reason := refusal(facility.assets, asset, name):
+            yield Mistake(SITE_FILE, 0, f"{asset.id}: {reason}; remove {name} from 'commands'")
+
+
 def _device(facility: Facility, profile: DeviceProfile, asset: Asset) -> DeviceConfig:
     points = cast("dict[str, dict[str, Any]]", filled(profile.points, asset.address))
     return DeviceConfig(
@@ -198,7 +242,7 @@ def _device(facility: Facility, profile: DeviceProfile, asset: Asset) -> DeviceC
         points=tuple(point for point in facility.points_of(asset.id) if point.name in profile.points),
         settings=cast("dict[str, Any]", filled(profile.settings, asset.address)),
         mapping={name: {key: each[key] for key in each if key != WRITE} for name, each in points.items()},
-        writes={name: each[WRITE] for name, each in points.items() if WRITE in each},
+        writes={name: protocol_keys(each[WRITE]) for name, each in points.items() if WRITE in each},
     )
 
 
