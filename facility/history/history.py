@@ -2,9 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 from facility.samples import SampleBatch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Buckets:
+    """A point's samples gathered by equal stretches of time, oldest first; a stretch without samples is left out.
+
+    Minimum, maximum, mean and last are of the samples that are not bad, and NaN where all are.
+    """
+
+    start_ns: npt.NDArray[np.int64]
+    minimum: npt.NDArray[np.float64]
+    maximum: npt.NDArray[np.float64]
+    mean: npt.NDArray[np.float64]
+    last: npt.NDArray[np.float64]
+    good: npt.NDArray[np.int64]
+    """How many samples were good."""
+    count: npt.NDArray[np.int64]
+    """How many samples there were, whatever their quality."""
 
 
 class History(Protocol):
@@ -27,6 +49,32 @@ class History(Protocol):
 
         Raises:
             HistoryUnavailableError: The database did not answer.
+        """
+        ...
+
+    def buckets(self, point: int, start_ns: int, end_ns: int, count: int) -> Buckets:
+        """Return a point's samples with source time in ``[start_ns, end_ns)``, gathered into ``count`` equal stretches.
+
+        Raises:
+            HistoryUnavailableError: The database did not answer.
+        """
+        ...
+
+    def latest(self, since_ns: int) -> SampleBatch:
+        """Return the newest sample of every point that has one with source time from ``since_ns`` on.
+
+        Raises:
+            HistoryUnavailableError: The database did not answer.
+        """
+        ...
+
+    def tidy(self, now_ns: int) -> None:
+        """Put finished days into their final form and forget what is older than it has to be kept; may take minutes.
+
+        Called from a thread of its own, while others write and read.
+
+        Raises:
+            HistoryUnavailableError: The database did not answer; nothing is lost, and the next call goes on.
         """
         ...
 

@@ -5,20 +5,23 @@ InfluxQL, since InfluxDB 1, 2 and 3 all answer it at ``/query``, while Flux is k
 
 from __future__ import annotations
 
-import json
 import math
 import urllib.parse
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import orjson
 import urllib3
 from influxdb_client.client.influxdb_client import InfluxDBClient
 from influxdb_client.client.write_api import SYNCHRONOUS
 from influxdb_client.rest import ApiException
 
 from facility.errors import HistoryUnavailableError
-from facility.samples import SampleBatch
+from facility.history.history import Buckets
+from facility.history.line_protocol import lines_of
+from facility.quality import BAD_FROM, UNCERTAIN_FROM, Quality
+from facility.samples import Sample, SampleBatch
 
 _TIMEOUT_MS = 10_000
 _FAILURES = (ApiException, urllib3.exceptions.HTTPError, OSError)
@@ -42,7 +45,6 @@ class InfluxHistory:
         """
         self._url, self._token, self._org, self._bucket = url, token, org, bucket
         self._waiting: list[SampleBatch] = []
-        self._prefixes: dict[int, str] = {}
         self._client = InfluxDBClient(url, token or "none", org=org, timeout=_TIMEOUT_MS)
         self._writer = self._client.write_api(write_options=SYNCHRONOUS)
         self._reader = urllib3.PoolManager(timeout=_TIMEOUT_MS / 1000)
@@ -56,7 +58,7 @@ class InfluxHistory:
         batch = SampleBatch.concatenate(self._waiting)
         if len(batch):
             try:
-                self._writer.write(self._bucket, self._org, self._lines(batch))
+                self._writer.write(self._bucket, self._org, lines_of(batch))
             except _FAILURES as error:
                 raise HistoryUnavailableError(self._url, str(error)) from error
         self._waiting.clear()
@@ -64,19 +66,61 @@ class InfluxHistory:
     def read(self, point: int, start_ns: int, end_ns: int, limit: int) -> SampleBatch:
         """Return the newest ``limit`` samples of a point with source time in ``[start_ns, end_ns)``, oldest first."""
         query = (
-            f"SELECT value, quality FROM sample WHERE point = '{point:d}' AND time >= {start_ns:d} "  # noqa: S608  # numbers only
+            f"SELECT value, quality FROM sample WHERE point = '{point:d}' AND time >= {start_ns:d} "  # noqa: S608
             f"AND time < {end_ns:d} ORDER BY time DESC LIMIT {limit:d}"
         )
-        rows = self._query(query)
+        (series,) = self._query(query)
+        rows = _rows(series)
         rows.reverse()
         times = np.array([row[0] for row in rows], np.int64)
         return SampleBatch(
             point=np.full(len(rows), point, np.int32),
             source_time_ns=times,
             gateway_time_ns=times,
-            value=np.array([math.nan if row[1] is None else row[1] for row in rows], np.float64),
+            value=np.array([_number(row[1]) for row in rows], np.float64),
             quality=np.array([row[2] for row in rows], np.uint8),
         )
+
+    def buckets(self, point: int, start_ns: int, end_ns: int, count: int) -> Buckets:
+        """Return a point's samples of a stretch of time, gathered into ``count`` equal ones."""
+        width_ns = max(1, -(-(end_ns - start_ns) // count))
+        where = f"FROM sample WHERE point = '{point:d}' AND time >= {start_ns:d} AND time < {end_ns:d}"
+        group = f"GROUP BY time({width_ns:d}ns, {start_ns % width_ns:d}ns) fill(none)"
+        usable, good, every = self._query(
+            f"SELECT min(value), max(value), mean(value), last(value) {where} AND quality < {BAD_FROM} {group};"
+            f"SELECT count(quality) {where} AND quality < {UNCERTAIN_FROM} {group};"
+            f"SELECT count(quality) {where} {group}"
+        )
+        counts = {row[0]: row[1] for row in _rows(every)}
+        values = {row[0]: row[1:] for row in _rows(usable)}
+        goods = {row[0]: row[1] for row in _rows(good)}
+        columns = np.array([values.get(time, [None] * 4) for time in counts], np.float64).reshape(-1, 4)
+        return Buckets(
+            start_ns=np.array(list(counts), np.int64),
+            minimum=columns[:, 0],
+            maximum=columns[:, 1],
+            mean=columns[:, 2],
+            last=columns[:, 3],
+            good=np.array([goods.get(time, 0) for time in counts], np.int64),
+            count=np.array(list(counts.values()), np.int64),
+        )
+
+    def latest(self, since_ns: int) -> SampleBatch:
+        """Return the newest sample of every point that has one with source time from ``since_ns`` on."""
+        query = (
+            f"SELECT value, quality FROM sample WHERE time >= {since_ns:d} GROUP BY point ORDER BY time DESC LIMIT 1"  # noqa: S608  # a number only
+        )
+        (found,) = self._query(query)
+        rows = [(int(series["tags"]["point"]), *series["values"][0]) for series in found]
+        return SampleBatch.of(
+            [
+                Sample(point, time, time, _number(value), Quality(quality))
+                for point, time, value, quality in sorted(rows)
+            ]
+        )
+
+    def tidy(self, now_ns: int) -> None:
+        """Leave it to the server: its own retention policy forgets what is old."""
 
     def close(self) -> None:
         """Commit and close the connections."""
@@ -87,26 +131,8 @@ class InfluxHistory:
             self._client.close()  # type: ignore[no-untyped-call]  # as above
             self._reader.clear()
 
-    def _lines(self, batch: SampleBatch) -> bytes:
-        """Format columns as line protocol; a NaN has no spelling there and leaves the quality alone."""
-        prefixes = self._prefixes
-        for point in set(batch.point.tolist()) - prefixes.keys():
-            prefixes[point] = f"sample,point={point} "
-        columns = zip(
-            batch.point.tolist(),
-            batch.source_time_ns.tolist(),
-            batch.value.tolist(),
-            batch.quality.tolist(),
-            strict=True,
-        )
-        return "\n".join(
-            f"{prefixes[point]}value={value!r},quality={quality}i {time}"
-            if math.isfinite(value)
-            else f"{prefixes[point]}quality={quality}i {time}"
-            for point, time, value, quality in columns
-        ).encode()
-
-    def _query(self, query: str) -> list[Sequence[Any]]:
+    def _query(self, query: str) -> list[list[dict[str, Any]]]:
+        """Ask, and return the series that each statement found."""
         fields = urllib.parse.urlencode({"db": self._bucket, "epoch": "ns", "q": query})
         headers = {"Authorization": f"Token {self._token}"} if self._token else {}
         try:
@@ -115,7 +141,17 @@ class InfluxHistory:
             raise HistoryUnavailableError(self._url, str(error)) from error
         if answer.status != 200:  # noqa: PLR2004  # HTTP's word for yes
             raise HistoryUnavailableError(self._url, f"HTTP {answer.status} {answer.data[:200]!r}")
-        result = json.loads(answer.data)["results"][0]
-        if "error" in result:
-            raise HistoryUnavailableError(self._url, result["error"])
-        return list(result["series"][0]["values"]) if "series" in result else []
+        results = orjson.loads(answer.data)["results"]
+        for result in results:
+            if "error" in result:
+                raise HistoryUnavailableError(self._url, result["error"])
+        return [result.get("series", []) for result in results]
+
+
+def _rows(series: Sequence[dict[str, Any]]) -> list[Sequence[Any]]:
+    """Return the rows of a statement that asks for one point."""
+    return list(series[0]["values"]) if series else []
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value

@@ -7,10 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import urllib3
@@ -19,6 +16,7 @@ from facility.errors import HistoryUnavailableError
 from facility.history.duckdb_history import DuckDbHistory
 from facility.history.history import History
 from facility.history.influx_history import InfluxHistory
+from facility.history.line_protocol import lines_of
 from facility.quality import Quality
 from facility.samples import Sample, SampleBatch
 from tests.servers import binary, free_port, running
@@ -34,7 +32,7 @@ def readings(point: int, seconds: range, quality: Quality = Quality.GOOD) -> Sam
 
 @pytest.fixture
 def history(tmp_path: Path) -> Iterator[History]:
-    opened = DuckDbHistory(tmp_path / "history.duckdb")
+    opened = DuckDbHistory(tmp_path / "history")
     yield opened
     opened.close()
 
@@ -177,41 +175,79 @@ def test_what_a_silent_server_did_not_take_waits_for_the_next_commit(tmp_path: P
         history.close()
 
 
-ANSWER = b"""{"results": [{"statement_id": 0, "series": [{"name": "sample", "columns": ["time", "value", "quality"],
-"values": [[1790000001000000000, null, 128], [1790000000000000000, 21.5, 0]]}]}]}"""
+@pytest.fixture
+def influxdb(tmp_path: Path) -> Iterator[str]:
+    """A real InfluxDB 1, which answers InfluxQL; it has no ``/api/v2/write``, so the tests bring its data themselves."""
+    port = free_port()
+    settings = f"""
+reporting-enabled = false
+bind-address = "127.0.0.1:{free_port()}"
+[meta]
+dir = "{tmp_path}/meta"
+[data]
+dir = "{tmp_path}/data"
+wal-dir = "{tmp_path}/wal"
+[http]
+bind-address = "127.0.0.1:{port}"
+[monitor]
+store-enabled = false
+"""
+    (tmp_path / "influxdb.conf").write_text(settings)
+    command = [binary("influxd"), "-config", str(tmp_path / "influxdb.conf")]
+    with running(command, port=port, log=tmp_path / "influxd.log"):
+        yield f"http://127.0.0.1:{port}"
 
 
-class InfluxQl(BaseHTTPRequestHandler):
-    """Answers every query as InfluxDB's documentation shows it for ``epoch=ns``."""
-
-    asked: ClassVar[list[str]] = []
-
-    def do_GET(self) -> None:
-        self.asked.append(parse_qs(urlsplit(self.path).query)["q"][0])
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(ANSWER)
-
-    def log_message(self, *_arguments: object) -> None:
-        """Keep the test's output quiet."""
+def filled(url: str, *batches: SampleBatch) -> InfluxHistory:
+    """A history on a server that holds these samples, written as this history writes them."""
+    with urllib3.PoolManager() as http:
+        assert http.request("POST", f"{url}/query", fields={"q": "CREATE DATABASE watchkeeper"}).status == 200
+        for batch in batches:
+            assert http.request("POST", f"{url}/write?db=watchkeeper", body=lines_of(batch)).status == 204
+    return InfluxHistory(url, "", "watchkeeper", "watchkeeper")
 
 
-def test_a_trend_is_asked_in_influxql_and_comes_back_oldest_first() -> None:
-    with ThreadingHTTPServer(("127.0.0.1", 0), InfluxQl) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        history = InfluxHistory(f"http://127.0.0.1:{server.server_port}", "secret", "watchkeeper", "watchkeeper")
-        trend = history.read(3, NOON_NS, NOON_NS + 9 * S, 100)
-        history.close()
-        server.shutdown()
-        thread.join()
+LOST = SampleBatch.of([Sample(1, NOON_NS + 60 * S, NOON_NS, math.nan, Quality.BAD_COMMUNICATION)])
 
-    expected = (
-        "SELECT value, quality FROM sample WHERE point = '3' AND time >= 1790000000000000000 "
-        "AND time < 1790000009000000000 ORDER BY time DESC LIMIT 100"
-    )
-    assert InfluxQl.asked == [expected]
-    assert trend.source_time_ns.tolist() == [NOON_NS, NOON_NS + S]
-    assert trend.value.tolist()[0] == 21.5
-    assert math.isnan(trend.value.tolist()[1])
-    assert trend.quality.tolist() == [Quality.GOOD, Quality.BAD_COMMUNICATION]
+
+def test_a_real_influxdb_answers_a_trend_oldest_first(influxdb: str) -> None:
+    history = filled(influxdb, readings(1, range(10)), readings(2, range(5)), LOST)
+    trend = history.read(1, NOON_NS + 2 * S, NOON_NS + 8 * S, limit=3)
+    assert trend.value.tolist() == [5.0, 6.0, 7.0]
+    assert trend.source_time_ns.tolist() == readings(1, range(5, 8)).source_time_ns.tolist()
+    (lost,) = history.read(1, NOON_NS + 60 * S, NOON_NS + 61 * S, 10).rows()
+    assert math.isnan(lost.value)
+    assert lost.quality is Quality.BAD_COMMUNICATION
+    assert len(history.read(7, 0, NOON_NS, 10)) == 0
+    history.close()
+
+
+def test_a_real_influxdb_and_the_disk_gather_the_same_buckets(influxdb: str, history: History) -> None:
+    batches = [readings(1, range(50)), readings(1, range(50, 55), Quality.UNCERTAIN_STALE), LOST]
+    remote = filled(influxdb, *batches)
+    for batch in batches:
+        history.append(batch)
+    history.commit()
+    start_ns, end_ns = NOON_NS + 3 * S, NOON_NS + 70 * S
+    here, there = (each.buckets(1, start_ns, end_ns, 9) for each in (history, remote))
+    for column in ("start_ns", "minimum", "maximum", "mean", "last", "good", "count"):
+        assert getattr(there, column).tolist() == pytest.approx(getattr(here, column).tolist(), nan_ok=True), column
+    assert int(here.count.sum()) == 53
+    remote.close()
+
+
+def test_a_real_influxdb_knows_the_latest_of_every_point(influxdb: str) -> None:
+    history = filled(influxdb, readings(1, range(10)), readings(12, range(5)), LOST)
+    latest = history.latest(NOON_NS)
+    assert latest.point.tolist() == [1, 12]
+    assert latest.source_time_ns.tolist() == [NOON_NS + 60 * S, NOON_NS + 4 * S]
+    assert latest.quality.tolist() == [Quality.BAD_COMMUNICATION, Quality.GOOD]
+    assert history.latest(NOON_NS + 3600 * S).rows() == []
+    history.close()
+
+
+def test_a_server_that_refuses_a_question_is_quoted(influxdb: str) -> None:
+    history = InfluxHistory(influxdb, "", "watchkeeper", "nowhere")
+    with pytest.raises(HistoryUnavailableError, match="database not found"):
+        history.read(1, 0, NOON_NS, 10)
+    history.close()
