@@ -27,8 +27,8 @@ class BacnetOptions(Definition):
     cov_confirmed: bool = False
     """Whether the device is to wait for our word on each change that it reports."""
     bbmd: str | None = Field(default=None, pattern=r"^[^\s:/]+(:\d{1,5})?$")
-    """``host:port`` of a broadcast management device to register with, where the device is on another subnet and answers
-    to broadcasts only."""
+    """``host:port`` of a broadcast management device to register with, where the device is on another subnet and
+    answers to broadcasts only."""
     bbmd_ttl_s: int = Field(default=60, ge=10, le=65_535)
     """Wall seconds that a registration holds; it is renewed at half of it."""
     time_sync_s: float | None = Field(default=None, gt=0.0)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pydantic import Field
-
+from facility.bacnet_options import BacnetOptions
 from facility.equipment import Definition
 from facility.grammar import Finding, check
 from facility.modbus_options import SERIAL_TRANSPORTS, ModbusOptions
@@ -15,18 +14,6 @@ from facility.mqtt_options import MqttOptions
 from facility.references import is_only_reference, resolve
 
 PORTS = range(1, 65_536)
-
-
-class BacnetOptions(Definition):
-    """A BACnet device's."""
-
-    device_instance: int | None = Field(default=None, ge=0, le=4_194_302)
-    local_port: int | None = Field(default=None, ge=0, le=65_535)
-    """UDP port of our own side; ``None`` or 0: any free one."""
-    local_instance: int | None = Field(default=None, ge=0, le=4_194_302)
-    """Device instance of our own side; ``None``: the driver's own."""
-    timeout_s: float = Field(default=1.0, gt=0.0)
-    """Wall seconds to wait for an answer."""
 
 
 OPTIONS: dict[Protocol, type[Definition]] = {
