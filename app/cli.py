@@ -13,6 +13,7 @@ import typer
 
 from app.demo.demo import DemoOptions, run_demo
 from app.demo.story import Progress, farewell
+from app.gateway_commands import gateway_commands
 from app.logs import configure_logs
 from app.process import EXIT_FAILED, refusals, run_until_signal
 from app.replay.replay import ReplayOptions, run_replay
@@ -33,6 +34,7 @@ site_commands = typer.Typer(no_args_is_help=True, help="Look at a site file.")
 account_commands = typer.Typer(no_args_is_help=True, help="Add people who can log in.")
 cli.add_typer(site_commands, name="site")
 cli.add_typer(account_commands, name="account")
+cli.add_typer(gateway_commands, name="gateway")
 
 SiteOption = Annotated[Path, typer.Option("--site", exists=True, dir_okay=False, help="The site file.")]
 SeedOption = Annotated[int, typer.Option(help="The same seed plays the same devices.")]

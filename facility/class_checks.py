@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from facility.equipment import (
+    BadQuality,
     EquipmentClass,
     LimitSide,
     NoData,
@@ -16,6 +17,7 @@ from facility.equipment import (
     Threshold,
 )
 from facility.grammar import Finding
+from facility.quality import REASONS
 from facility.units import display_unit, is_known
 from facility.yaml_file import Place, did_you_mean
 
@@ -87,8 +89,10 @@ def _check_condition(rule: RuleDefinition, point: PointDefinition) -> Iterator[F
                 yield from _check_priorities(condition, rule)
         case State():
             yield from _check_named_states(condition, rule, point)
-        case NoData() if point.kind is PointKind.EVENT:
+        case NoData() | BadQuality() if point.kind is PointKind.EVENT:
             yield (), f"{rule.point} is an event, whose silence means nothing; watch another point"
+        case BadQuality():
+            yield from _check_reasons(condition)
         case NoData():
             pass
 
@@ -100,6 +104,12 @@ def _check_named_states(condition: State, rule: RuleDefinition, point: PointDefi
     for number, state in enumerate(condition.states):
         if state not in point.states:
             yield ("states", number), f"{rule.point} has no state {state!r}{did_you_mean(state, point.states)}"
+
+
+def _check_reasons(condition: BadQuality) -> Iterator[Finding]:
+    for number, reason in enumerate(condition.reasons):
+        if reason not in REASONS:
+            yield ("reasons", number), f"{reason!r} is no quality{did_you_mean(reason, REASONS)}"
 
 
 def _check_limits(condition: Threshold, point: PointDefinition) -> Iterator[Finding]:

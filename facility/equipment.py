@@ -137,7 +137,18 @@ class NoData(Definition):
     timeout_s: float = Field(gt=0.0)
 
 
-Condition = Annotated[Threshold | State | NoData, Field(discriminator="type")]
+class BadQuality(Delays):
+    """What comes cannot be trusted: the driver says that the device is lost, or the device that its sensor failed."""
+
+    type: Literal["bad_quality"]
+    reasons: list[str] = Field(default=["bad"], min_length=1)
+    """Which qualities: levels (``bad``, ``uncertain``) or single ones by name, such as ``bad_communication``."""
+    timeout_s: float | None = Field(default=None, gt=0.0)
+    """Also true when no usable sample came for so long, for devices that report by themselves and whose end nobody
+    else notices; ``None``: quality alone decides."""
+
+
+Condition = Annotated[Threshold | State | NoData | BadQuality, Field(discriminator="type")]
 
 
 class RuleDefinition(Definition):

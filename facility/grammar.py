@@ -94,7 +94,7 @@ def _unknown_kind(_model: type[BaseModel], details: ErrorDetails) -> str:
 
 
 def _no_kind(_model: type[BaseModel], _details: ErrorDetails) -> str:
-    return "'type' is missing; write type: threshold, type: state or type: no_data"
+    return "'type' is missing; write type: threshold, state, no_data or bad_quality"
 
 
 def _own_words(_model: type[BaseModel], details: ErrorDetails) -> str:

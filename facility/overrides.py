@@ -7,7 +7,16 @@ import re
 from typing import Any
 
 from facility.class_checks import check_rule
-from facility.equipment import Condition, EquipmentClass, LimitDefinition, NoData, RuleDefinition, State, Threshold
+from facility.equipment import (
+    BadQuality,
+    Condition,
+    EquipmentClass,
+    LimitDefinition,
+    NoData,
+    RuleDefinition,
+    State,
+    Threshold,
+)
 from facility.errors import UnitError
 from facility.grammar import Finding
 from facility.site_grammar import LimitEntry, RuleEntry
@@ -17,6 +26,7 @@ CONDITION_KEYS: dict[type[Condition], tuple[str, ...]] = {
     Threshold: ("limits", "deadband", "on_delay_s", "off_delay_s"),
     State: ("states", "on_delay_s", "off_delay_s"),
     NoData: ("timeout_s",),
+    BadQuality: ("timeout_s", "on_delay_s", "off_delay_s"),
 }
 """What can be changed of each type of condition."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
+from typing import Final
 
 UNCERTAIN_FROM = 64
 """Codes from here on are not good; ``code < UNCERTAIN_FROM`` is the test for a good sample."""
@@ -56,3 +58,11 @@ class Quality(IntEnum):
         """Return the words people read, such as ``bad: communication``."""
         level, _, reason = self.name.lower().partition("_")
         return f"{level}: {reason.replace('_', ' ')}" if reason else level
+
+
+REASONS: Final[Mapping[str, tuple[int, int]]] = {
+    "uncertain": (UNCERTAIN_FROM, BAD_FROM - 1),
+    "bad": (BAD_FROM, 255),
+    **{quality.name.lower(): (int(quality), int(quality)) for quality in Quality if quality >= UNCERTAIN_FROM},
+}
+"""Level or single quality by the name that rules use, with its first and last code."""

@@ -53,6 +53,8 @@ def _points(keys: int, count: int) -> layout.Points:
         arrived=np.full(count, kernel.UNSEEN, np.int64),
         wake=np.full(count, kernel.NEVER, np.int64),
         block_wake=np.full((count >> kernel.BLOCK) + 1, kernel.NEVER, np.int64),
+        grade=np.full(count, kernel.UNWATCHED, np.int16),
+        graded=np.full(count, kernel.UNSEEN, np.int64),
     )
 
 

@@ -11,9 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 from facility.clock import NS_PER_S
-from facility.equipment import Delays, LimitSide, NoData, Priority, State, Threshold
+from facility.equipment import BadQuality, Condition, Delays, LimitSide, NoData, Priority, State, Threshold
 from facility.errors import ConfigurationError, Mistake
 from facility.model import Facility, Point
+from facility.quality import REASONS, Quality
 from rules import fingerprint, kernel
 from rules.columns import allocate
 from rules.events import Reason
@@ -70,7 +71,7 @@ class Row:
     reason: Reason
     priority: Priority
     limit: float
-    """Shown as evidence: the limit, the state code or the timeout in seconds."""
+    """Shown as evidence: the limit, the state code, the timeout in seconds or the quality's code."""
     side: LimitSide | None = None
     """``None`` for conditions without limits."""
 
@@ -126,27 +127,54 @@ def _rule_rows(facility: Facility, mistakes: list[Mistake]) -> Iterator[Row]:
         yield from rows_of(rule.definition.condition, owner, point)
 
 
-def _unknown_states(condition: Threshold | State | NoData, point: Point) -> str:
+def _unknown_states(condition: Condition, point: Point) -> str:
     names = condition.states if isinstance(condition, State) else []
     return ", ".join(name for name in names if name not in point.definition.states)
 
 
-def rows_of(condition: Threshold | State | NoData, owner: Owner, point: Point) -> list[Row]:
+def rows_of(condition: Condition, owner: Owner, point: Point) -> list[Row]:
     """Return a condition's rows."""
-    if isinstance(condition, Threshold):
-        return [_limit_row(condition, side, owner, point) for side in condition.limits]
-    if isinstance(condition, State):
-        return [_state_row(condition, owner, point)]
-    timeout = Row(
+    match condition:
+        case Threshold():
+            return [_limit_row(condition, side, owner, point) for side in condition.limits]
+        case State():
+            return [_state_row(condition, owner, point)]
+        case NoData():
+            return [_silence_row(condition.timeout_s, 0, owner, point)]
+        case BadQuality():
+            timeouts = [] if condition.timeout_s is None else [condition.timeout_s]
+            silence = [_silence_row(timeout_s, 1, owner, point) for timeout_s in timeouts]
+            return [_quality_row(condition, owner, point), *silence]
+
+
+def _silence_row(timeout_s: float, ordinal: int, owner: Owner, point: Point) -> Row:
+    return Row(
+        owner=owner,
+        ordinal=ordinal,
+        point=point.key,
+        shape=Shape(kernel.NO_DATA, on_delay_ns=_ns(timeout_s)),
+        reason=Reason.NO_DATA,
+        priority=owner.priority,
+        limit=timeout_s,
+    )
+
+
+def _quality_row(condition: BadQuality, owner: Owner, point: Point) -> Row:
+    codes = sorted({REASONS[reason] for reason in condition.reasons})
+    return Row(
         owner=owner,
         ordinal=0,
         point=point.key,
-        shape=Shape(kernel.NO_DATA, on_delay_ns=_ns(condition.timeout_s)),
-        reason=Reason.NO_DATA,
+        shape=Shape(
+            kernel.QUALITY,
+            tuple(_codes(first, last) for first, last in codes),
+            _ns(condition.on_delay_s),
+            _ns(condition.off_delay_s),
+        ),
+        reason=Reason.BAD_QUALITY,
         priority=owner.priority,
-        limit=condition.timeout_s,
+        limit=float(codes[0][0]),
     )
-    return [timeout]
 
 
 def _limit_row(condition: Threshold, side: LimitSide, owner: Owner, point: Point) -> Row:
@@ -244,6 +272,7 @@ def _lay_out(rows: list[Row]) -> Program:
     )
     columns.points.slot[keys] = range(len(keys))
     columns.points.first_row[1:] = np.cumsum(per_point)
+    columns.points.grade[[slots[row.point] for row in rows if row.shape.kind == kernel.QUALITY]] = Quality.GOOD
     columns.rows.live[:, kernel.SHAPE] = [numbers[row.shape] for row in rows]
     _lay_out_shapes(list(shapes), columns.rows)
     return Program(columns, tuple(rows), slots)

@@ -25,7 +25,7 @@ def compiled() -> Kernel | None:
     except ImportError:
         return None
     for helper in kernel.HELPERS:
-        extending.register_jitable(forceinline=helper not in (kernel.take, kernel.pass_quiet))(helper)
+        extending.register_jitable(forceinline=helper not in (kernel.take, kernel.distrust, kernel.pass_quiet))(helper)
     columns = numba.typeof(allocate(keys=1, points=2, rows=1, shapes=1, ranges=1, records=1))
     batch = numba.typeof(batch_of(SampleBatch.of([])))
     return Kernel(

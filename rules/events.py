@@ -30,6 +30,8 @@ class Reason(StrEnum):
     HIGH_HIGH = "high_high"
     STATE = "state"
     NO_DATA = "no_data"
+    BAD_QUALITY = "bad_quality"
+    """The samples came with a quality that cannot be trusted."""
     NORMAL = "normal"
     """The value is back inside its limits, out of the state, or data came again."""
 
@@ -48,9 +50,9 @@ class RuleTransition:
     since_ns: int
     """When the condition began, before any delay."""
     value: float
-    """The deciding value in the point's unit; NaN for missing data."""
+    """The deciding value in the point's unit; NaN for missing data and for data not to be trusted."""
     limit: float
-    """The limit, state code or seconds that it was held against."""
+    """The limit, state code or seconds that it was held against; the quality's code for bad quality."""
     side: LimitSide | None = None
     """The limit now exceeded; ``None`` for conditions without limits, and when cleared."""
 

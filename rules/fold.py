@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -11,6 +12,9 @@ from rules import kernel
 from rules.compile import Row
 from rules.events import Evaluation, MeterDue, Reason, RuleTransition, TransitionKind
 from rules.layout import Record
+
+_BY_CODE = (Reason.STATE, Reason.BAD_QUALITY)
+"""Conditions that are held against a code: the one that decided is the evidence."""
 
 
 @dataclass(slots=True)
@@ -111,8 +115,8 @@ class Fold:
             priority=row.priority,
             at_ns=record.at,
             since_ns=standing.began_ns[leading],
-            value=record.value,
-            limit=record.value if row.reason is Reason.STATE else row.limit,
+            value=math.nan if row.reason is Reason.BAD_QUALITY else record.value,
+            limit=record.value if row.reason in _BY_CODE else row.limit,
             side=row.side,
         )
 
@@ -125,7 +129,7 @@ class Fold:
             priority=row.owner.priority,
             at_ns=record.at,
             since_ns=began_ns,
-            value=record.value,
+            value=math.nan if self._rows[record.row].reason is Reason.BAD_QUALITY else record.value,
             limit=row.limit,
         )
 

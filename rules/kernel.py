@@ -24,10 +24,14 @@ newest sample arrived, so a slow wire, a late buffer or a lagging device clock n
 (``NO_DATA``) is about arriving and runs on the gateway's time. A sample older than its point's newest is ignored: it
 says nothing about now, moves no delay and is no sign of life.
 
-Quality. Bad and non-finite samples change nothing and do not count as data; uncertain ones decide.
+Quality. Bad and non-finite samples change no value and do not count as data; uncertain ones decide. What bad ones do
+change are rows of kind ``QUALITY``: such a row is a ``VALUE`` row over the quality's code instead of the value, and
+runs on the gateway's time, since a device that is lost says no time. A sample that arrived before the one that decided
+a point's quality says nothing about it any more.
 
-Guard band. For each point ``lo < value < hi`` and ``time < due`` is the region where none of its rows can change, so a
-quiet sample costs the same however many rules the point has.
+Guard band. For each point ``lo < value < hi``, ``time < due`` and an unchanged quality (``grade``, where any row
+watches it) is the region where none of its rows can change, so a quiet sample costs the same however many rules the
+point has.
 
 All times are nanoseconds. Columns are NumPy arrays for the compiled kernel; the plain one takes memoryviews of
 the same arrays, and lists.
@@ -44,6 +48,8 @@ NEVER = 2**62
 """A time that does not come; half the range of int64, so that adding a delay cannot overflow."""
 UNSEEN = -(2**62)
 """``newest`` of a point without any sample."""
+UNWATCHED = -1
+"""``grade`` of a point whose quality no row watches."""
 BLOCK = 8
 """Points share one entry of ``Points.block_wake`` by groups of ``2**BLOCK``."""
 
@@ -56,6 +62,8 @@ NO_DATA = 1
 """``ON_DELAY`` is the timeout."""
 METER = 2
 """``ENTER_LO`` is the interval, ``SINCE`` the newest multiple that was passed."""
+QUALITY = 3
+"""Ranges are of quality codes, ``SINCE`` is the gateway's time."""
 
 # Phases of rows.
 NORMAL = 0
@@ -84,7 +92,8 @@ FIRST_RANGE = 3
 
 # Columns of ``Rows.live``.
 SINCE = 0
-"""When the phase began, by the source's clock; by the gateway's for ``NO_DATA``; a meter's newest multiple."""
+"""When the phase began, by the source's clock; by the gateway's for ``NO_DATA`` and ``QUALITY``; a meter's newest
+multiple."""
 PHASE = 1
 MARKED = 2
 """1 while the row stands in ``Output.changed``."""
@@ -112,7 +121,11 @@ def scan(batch: Batch, columns: Columns, start: int) -> int:
         p = columns.points.slot[batch.point[i]]
         if not has_room(columns, p):
             return i
-        take(columns, p, Moment(batch.source_ns[i], batch.gateway_ns[i], batch.value[i], 2 * i))
+        moment = Moment(batch.source_ns[i], batch.gateway_ns[i], batch.value[i], 2 * i)
+        if batch.quality[i] >= BAD_FROM:
+            distrust(columns, p, batch.quality[i], moment)
+        else:
+            take(columns, p, batch.quality[i], moment)
         i = pass_quiet(batch, columns.points, i + 1)
     return i
 
@@ -120,24 +133,39 @@ def scan(batch: Batch, columns: Columns, start: int) -> int:
 def pass_quiet(batch: Batch, points: Points, start: int) -> int:
     """Take samples from ``start`` on as long as they change no row; return the position of one that may."""
     key, source, gateway, value, quality = batch
-    slot, _, lo, hi, held, due, newest, arrived, _, _ = points
+    slot, _, lo, hi, held, due, newest, arrived, _, _, grade, _ = points
     keys = len(slot)
     for i in range(start, len(key)):
         point = key[i]
         if point < 0 or point >= keys:
             continue
         p = slot[point]
-        if p < 0 or quality[i] >= BAD_FROM:
+        if p < 0:
+            continue
+        q = quality[i]
+        if q >= BAD_FROM:
+            if worsens(points, p, q, gateway[i]):
+                return i
             continue
         v = value[i]
         t = source[i]
-        if lo[p] < v < hi[p] and newest[p] <= t < due[p]:
+        if lo[p] < v < hi[p] and newest[p] <= t < due[p] and (q == grade[p] or grade[p] == UNWATCHED):
             newest[p] = t
             arrived[p] = gateway[i]
             held[p] = v
         elif t >= newest[p] and v - v == 0.0:
             return i
     return len(key)
+
+
+def worsens(points: Points, p: int, quality: int, arrived: int) -> bool:
+    """Tell whether a bad sample says more of its point than what came before it."""
+    if points.grade[p] == UNWATCHED or arrived < points.graded[p] or arrived < points.arrived[p]:
+        return False
+    if quality != points.grade[p]:
+        return True
+    points.graded[p] = arrived
+    return False
 
 
 def sweep(columns: Columns, now: int, start: int) -> int:
@@ -173,11 +201,12 @@ def lag(points: Points, p: int) -> int:
     return int(points.arrived[p] - points.newest[p])
 
 
-def take(columns: Columns, p: int, now: Moment) -> None:
-    """Take a sample that may change something."""
+def take(columns: Columns, p: int, quality: int, now: Moment) -> None:
+    """Take a usable sample that may change something."""
     points = columns.points
     if now.t >= points.due[p] or now.arrived >= points.wake[p]:
         advance(columns, p, Moment(now.t, now.arrived, points.held[p], now.step))
+    regard(points, p, quality, now.arrived)
     points.newest[p] = now.t
     points.arrived[p] = now.arrived
     points.held[p] = now.value
@@ -185,22 +214,54 @@ def take(columns: Columns, p: int, now: Moment) -> None:
     rearm(columns, p)
 
 
+def distrust(columns: Columns, p: int, quality: int, now: Moment) -> None:
+    """Take a bad sample, of which nothing counts but its quality and when it came."""
+    points, rows, _ = columns
+    if now.arrived >= points.wake[p]:
+        advance(columns, p, Moment(now.arrived - lag(points, p), now.arrived, points.held[p], now.step))
+    regard(points, p, quality, now.arrived)
+    for r in range(points.first_row[p], points.first_row[p + 1]):
+        if rows.setup[rows.live[r, SHAPE], KIND] == QUALITY:
+            weigh(columns, p, r, Moment(now.arrived, now.arrived, math.nan, now.step + 1))
+    rearm(columns, p)
+
+
+def regard(points: Points, p: int, quality: int, arrived: int) -> None:
+    """Note a point's quality, unless something that came later has told it already."""
+    if points.grade[p] == UNWATCHED:
+        return
+    points.graded[p] = max(points.graded[p], points.arrived[p])  # quiet samples told the same and moved only the latter
+    if arrived >= points.graded[p]:
+        points.graded[p] = arrived
+        points.grade[p] = quality
+
+
 def advance(columns: Columns, p: int, now: Moment) -> None:
     """Let time pass for one point, whose value meanwhile was ``now.value``."""
-    points, rows, out = columns
+    points, rows, _ = columns
     for r in range(points.first_row[p], points.first_row[p + 1]):
-        phase = rows.live[r, PHASE]
-        since = rows.live[r, SINCE]
-        if rows.setup[rows.live[r, SHAPE], KIND] == NO_DATA:
+        kind = rows.setup[rows.live[r, SHAPE], KIND]
+        if kind == NO_DATA:
             grow_silent(columns, p, r, now)
-        elif phase == PENDING and since + rows.setup[rows.live[r, SHAPE], ON_DELAY] <= now.t:
-            end = since + rows.setup[rows.live[r, SHAPE], ON_DELAY]
-            record(out, Record(r, RAISED, now.step, end, since, now.value))
-            move(columns, r, ACTIVE, end)
-        elif phase == LEAVING and since + rows.setup[rows.live[r, SHAPE], OFF_DELAY] <= now.t:
-            end = since + rows.setup[rows.live[r, SHAPE], OFF_DELAY]
-            record(out, Record(r, CLEARED, now.step, end, since, now.value))
-            move(columns, r, NORMAL, end)
+        elif kind == QUALITY:
+            ripen(columns, r, Moment(now.arrived, now.arrived, float(points.grade[p]), now.step))
+        else:
+            ripen(columns, r, now)
+
+
+def ripen(columns: Columns, r: int, now: Moment) -> None:
+    """Finish a row's delay if it is over at ``now.t``."""
+    _, rows, out = columns
+    phase = rows.live[r, PHASE]
+    since = rows.live[r, SINCE]
+    if phase == PENDING and since + rows.setup[rows.live[r, SHAPE], ON_DELAY] <= now.t:
+        end = since + rows.setup[rows.live[r, SHAPE], ON_DELAY]
+        record(out, Record(r, RAISED, now.step, end, since, now.value))
+        move(columns, r, ACTIVE, end)
+    elif phase == LEAVING and since + rows.setup[rows.live[r, SHAPE], OFF_DELAY] <= now.t:
+        end = since + rows.setup[rows.live[r, SHAPE], OFF_DELAY]
+        record(out, Record(r, CLEARED, now.step, end, since, now.value))
+        move(columns, r, NORMAL, end)
 
 
 def grow_silent(columns: Columns, p: int, r: int, now: Moment) -> None:
@@ -223,18 +284,29 @@ def judge(columns: Columns, p: int, now: Moment) -> None:
     lo = -math.inf
     hi = math.inf
     for r in range(points.first_row[p], points.first_row[p + 1]):
-        if rows.setup[rows.live[r, SHAPE], KIND] == VALUE:
+        kind = rows.setup[rows.live[r, SHAPE], KIND]
+        if kind == VALUE:
             true = holds(rows, r, now.value)
             follow(columns, r, true, now)
             row_lo, row_hi = band(rows, r, true, now.value)
             lo = max(lo, row_lo)
             hi = min(hi, row_hi)
-        elif rows.setup[rows.live[r, SHAPE], KIND] == NO_DATA:
+        elif kind == NO_DATA:
             hear(columns, r, now)
+        elif kind == QUALITY:
+            weigh(columns, p, r, now)
         else:
             hi = min(hi, read_meter(columns, r, now))
     points.lo[p] = lo
     points.hi[p] = hi
+
+
+def weigh(columns: Columns, p: int, r: int, now: Moment) -> None:
+    """Apply the point's quality to a row that watches it, unless a sample that came later has decided it."""
+    points = columns.points
+    if now.arrived >= points.graded[p]:
+        code = float(points.grade[p])
+        follow(columns, r, holds(columns.rows, r, code), Moment(now.arrived, now.arrived, code, now.step))
 
 
 def holds(rows: Rows, r: int, v: float) -> bool:
@@ -364,10 +436,13 @@ def ripe(columns: Columns, p: int, r: int, behind: int) -> int:
     """Return the gateway's time at which a row changes by itself."""
     points, rows, _ = columns
     phase = rows.live[r, PHASE]
-    if rows.setup[rows.live[r, SHAPE], KIND] == NO_DATA:
+    kind = rows.setup[rows.live[r, SHAPE], KIND]
+    if kind == NO_DATA:
         if phase == NORMAL:
             return int(max(points.arrived[p], rows.live[r, SINCE]) + rows.setup[rows.live[r, SHAPE], ON_DELAY] // 2)
         return int(rows.live[r, SINCE] + rows.setup[rows.live[r, SHAPE], ON_DELAY]) if phase == PENDING else NEVER
+    if kind == QUALITY:
+        behind = 0
     if phase == PENDING:
         return int(rows.live[r, SINCE] + rows.setup[rows.live[r, SHAPE], ON_DELAY] + behind)
     return int(rows.live[r, SINCE] + rows.setup[rows.live[r, SHAPE], OFF_DELAY] + behind) if phase == LEAVING else NEVER
@@ -400,7 +475,7 @@ plain = Kernel(scan, sweep)
 """The kernel as plain Python, for small batches and for machines without numba."""
 
 HELPERS = (
-    pass_quiet, has_room, lag, take, advance, grow_silent, judge, holds, band, follow, become_true, catch_up, hear,
-    read_meter, rearm, ripe, move, record,
+    pass_quiet, worsens, has_room, lag, take, distrust, regard, advance, ripen, grow_silent, judge, weigh, holds, band,
+    follow, become_true, catch_up, hear, read_meter, rearm, ripe, move, record,
 )  # fmt: skip
 """What ``scan`` and ``sweep`` call; whoever compiles them has to compile these as well."""

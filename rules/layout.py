@@ -46,6 +46,10 @@ class Points(NamedTuple):
     """Gateway time from which on a sweep has to look."""
     block_wake: Column
     """Lower bound of ``wake`` over a block of points."""
+    grade: Column
+    """Code of the quality that the point had last; ``UNWATCHED`` where no row of it watches its quality."""
+    graded: Column
+    """Gateway time of the sample that decided ``grade``."""
 
 
 class Rows(NamedTuple):

@@ -95,8 +95,11 @@ class _Restoration:
         """Ignore from now on what the point had seen before: a broker delivers again what was not acknowledged."""
         slot = self._program.slots[self._program.rows[place].point]
         if state.seen_ns > self._points.newest[slot]:
-            self._points.newest[slot] = self._points.arrived[slot] = state.seen_ns
+            self._points.newest[slot] = state.seen_ns
+            self._points.arrived[slot] = min(state.seen_ns, self._now_ns)  # a device's clock may be ahead of ours
             self._points.held[slot] = state.value
+        if self._program.rows[place].shape.kind == kernel.QUALITY:
+            self._points.graded[slot] = max(self._points.graded[slot], min(state.since_ns, self._now_ns))
 
     def _adopt(self, state: SavedState) -> SavedState:
         """Let the rule's first row answer for an active row that an edit removed, so that the episode can end."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from facility.equipment import (
+    BadQuality,
     ChecklistStep,
     Condition,
     EquipmentClass,
@@ -60,6 +61,19 @@ def broken(*states: str, on_delay_s: float = 0.0, off_delay_s: float = 0.0) -> S
 
 def silent(timeout_s: float) -> NoData:
     return NoData(type="no_data", timeout_s=timeout_s)
+
+
+def untrusted(
+    *reasons: str, on_delay_s: float = 0.0, off_delay_s: float = 0.0, timeout_s: float | None = None
+) -> BadQuality:
+    """The device is lost, or its sensor failed."""
+    return BadQuality(
+        type="bad_quality",
+        reasons=list(reasons) or ["bad"],
+        on_delay_s=on_delay_s,
+        off_delay_s=off_delay_s,
+        timeout_s=timeout_s,
+    )
 
 
 def plant(

@@ -12,7 +12,20 @@ from facility.samples import SampleBatch
 from rules.compiled import compiled
 from rules.engine import RuleEngine
 from rules.events import Reason, TransitionKind
-from tests.rules.plant import HOURS, MODE, TEMPERATURE, S, broken, hot, plant, readings, sample, silent, story
+from tests.rules.plant import (
+    HOURS,
+    MODE,
+    TEMPERATURE,
+    S,
+    broken,
+    hot,
+    plant,
+    readings,
+    sample,
+    silent,
+    story,
+    untrusted,
+)
 
 
 def watching(*conditions: tuple[int, object], now_s: float = 0.0) -> RuleEngine:
@@ -216,3 +229,68 @@ def test_columns_that_numba_could_not_take_as_they_are_are_taken_all_the_same() 
     every_other = SampleBatch(*(getattr(batch, name)[::2] for name in SampleBatch.__slots__))
     engine = RuleEngine(plant([(TEMPERATURE, hot())]), now_ns=0, fast=compiled())
     assert story(engine.evaluate(every_other)) == [("raised", "high_high", 0)]
+
+
+LOST = Quality.BAD_COMMUNICATION
+
+
+def test_a_lost_device_is_told_after_its_delay_and_its_return_too() -> None:
+    engine = watching((TEMPERATURE, untrusted("bad_communication", on_delay_s=5, off_delay_s=10)))
+    engine.evaluate(readings((1, 20)))
+    engine.evaluate(SampleBatch.of([sample(2, math.nan, quality=LOST)]))
+    assert story(engine.sweep(6 * S)) == []
+    (change,) = engine.sweep(8 * S).transitions
+    assert (change.kind, change.reason) == (TransitionKind.RAISED, Reason.BAD_QUALITY)
+    assert (change.at_ns, change.since_ns) == (7 * S, 2 * S)
+    assert math.isnan(change.value)
+    assert change.limit == LOST
+    engine.evaluate(readings((20, 20)))
+    assert story(engine.sweep(29 * S)) == []
+    assert story(engine.sweep(30 * S)) == [("cleared", "normal", 30)]
+
+
+def test_a_device_that_comes_back_within_the_delay_was_never_lost() -> None:
+    engine = watching((TEMPERATURE, untrusted(on_delay_s=5)))
+    lost, back = sample(2, math.nan, quality=LOST), sample(6, 20)
+    assert story(engine.evaluate(SampleBatch.of([lost, back]))) == []
+    assert story(engine.sweep(60 * S)) == []
+
+
+def test_only_the_qualities_that_a_rule_names_count_for_it() -> None:
+    engine = watching((TEMPERATURE, untrusted("bad_communication")), (TEMPERATURE, untrusted("uncertain", "bad")))
+    failed = SampleBatch.of([sample(1, math.nan, quality=Quality.BAD_SENSOR_FAILURE)])
+    assert [change.rule_id for change in engine.evaluate(failed).transitions] == [2]
+    assert [change.rule_id for change in engine.evaluate(readings((2, 20))).transitions] == [2]
+    stale = SampleBatch.of([sample(3, 20, quality=Quality.UNCERTAIN_STALE)])
+    assert [change.rule_id for change in engine.evaluate(stale).transitions] == [2]
+
+
+def test_a_lost_device_whose_clock_was_ahead_is_lost_all_the_same() -> None:
+    engine = watching((TEMPERATURE, untrusted()))
+    engine.evaluate(SampleBatch.of([sample(100, 20, late_s=-40)]))  # arrived at 60
+    assert story(engine.evaluate(SampleBatch.of([sample(61, math.nan, quality=LOST)]))) == [
+        ("raised", "bad_quality", 61)
+    ]
+
+
+def test_what_was_buffered_before_the_loss_does_not_end_it() -> None:
+    engine = watching((TEMPERATURE, untrusted()))
+    engine.evaluate(SampleBatch.of([sample(1, 20), sample(10, math.nan, quality=LOST)]))
+    assert story(engine.evaluate(SampleBatch.of([sample(5, 20), sample(8, 21)]))) == []
+    assert story(engine.evaluate(readings((11, 20)))) == [("cleared", "normal", 11)]
+
+
+def test_a_lost_device_is_one_alarm_whether_quality_or_silence_tells_it() -> None:
+    engine = watching((TEMPERATURE, untrusted("bad_communication", on_delay_s=2, timeout_s=30)))
+    engine.evaluate(readings((1, 20)))
+    engine.evaluate(SampleBatch.of([sample(2, math.nan, quality=LOST)]))
+    assert story(engine.sweep(100 * S)) == [("raised", "bad_quality", 4)]
+    assert story(engine.evaluate(readings((101, 20)))) == [("cleared", "normal", 101)]
+    assert story(engine.sweep(131 * S)) == [("raised", "no_data", 131)]  # nobody said so, it just fell silent
+
+
+def test_a_flood_of_the_same_bad_quality_is_as_quiet_as_good_samples() -> None:
+    engine = watching((TEMPERATURE, untrusted()))
+    flood = [sample(second, math.nan, quality=LOST) for second in range(1, 2000)]
+    assert story(engine.evaluate(SampleBatch.of(flood))) == [("raised", "bad_quality", 1)]
+    assert [state.since_ns for state in engine.take_changed()] == [1 * S]

@@ -21,7 +21,7 @@ from rules.engine import RuleEngine
 from rules.events import Evaluation, MeterDue, RuleTransition, TransitionKind
 from rules.layout import Kernel
 from rules.state import SavedState
-from tests.rules.plant import HOURS, MODE, MODES, SERVICE_EVERY_H, TEMPERATURE, S, broken, plant, silent
+from tests.rules.plant import HOURS, MODE, MODES, SERVICE_EVERY_H, TEMPERATURE, S, broken, plant, silent, untrusted
 
 Announced = tuple[RuleTransition | MeterDue, ...]
 
@@ -50,10 +50,20 @@ states = st.builds(
     delays,
     delays,
 )
+distrusts = st.builds(
+    lambda reasons, on, off, timeout: untrusted(*reasons, on_delay_s=on, off_delay_s=off, timeout_s=timeout),
+    st.sampled_from(
+        [("bad",), ("bad_communication",), ("uncertain_stale", "bad_sensor_failure"), ("uncertain", "bad")]
+    ),
+    delays,
+    delays,
+    st.sampled_from([None, None, 6.0]),
+)
 conditions: st.SearchStrategy[tuple[int, Condition]] = st.one_of(
     st.tuples(st.just(TEMPERATURE), thresholds()),
     st.tuples(st.just(MODE), states),
     st.tuples(st.sampled_from([TEMPERATURE, MODE]), st.sampled_from([3.0, 8.0]).map(silent)),
+    st.tuples(st.sampled_from([TEMPERATURE, MODE]), distrusts),
 )
 plants = st.lists(conditions, min_size=1, max_size=5).map(plant)
 values = {
@@ -61,7 +71,9 @@ values = {
     MODE: st.sampled_from(sorted(MODES.values())).map(float),
     HOURS: st.floats(0, 4 * SERVICE_EVERY_H),
 }
-qualities = st.sampled_from([Quality.GOOD] * 8 + [Quality.BAD_COMMUNICATION, Quality.UNCERTAIN_STALE])
+qualities = st.sampled_from(
+    [Quality.GOOD] * 8 + [Quality.BAD_COMMUNICATION, Quality.BAD_SENSOR_FAILURE, Quality.UNCERTAIN_STALE]
+)
 
 
 @st.composite
@@ -196,7 +208,7 @@ def renamed(facility: Facility) -> Facility:
 
 
 no_silence = st.lists(
-    conditions.filter(lambda pair: pair[1].type != "no_data"), min_size=1, max_size=5
+    conditions.filter(lambda pair: getattr(pair[1], "timeout_s", None) is None), min_size=1, max_size=5
 ).map(plant)  # fmt: skip
 
 
