@@ -7,12 +7,27 @@ from sqlalchemy import Engine
 
 from facility.equipment import Condition, LimitDefinition, LimitSide, Priority, Threshold
 from facility.model import Facility
+from facility.quality import Quality
+from facility.samples import SampleBatch
 from facility.storage.database import metadata
 from rules.engine import RuleEngine
 from rules.fingerprint import of_rule
 from rules.repository import load_states, save_states
 from rules.state import Phase, SavedState
-from tests.rules.plant import HOURS, MODE, TEMPERATURE, S, broken, hot, plant, readings, silent, story
+from tests.rules.plant import (
+    HOURS,
+    MODE,
+    TEMPERATURE,
+    S,
+    broken,
+    hot,
+    plant,
+    readings,
+    sample,
+    silent,
+    story,
+    untrusted,
+)
 
 
 @pytest.fixture
@@ -205,3 +220,38 @@ def test_a_fingerprint_knows_meaning_and_ignores_words() -> None:
     assert fingerprint_of(plant([(MODE, broken("jammed", "burnt"))])) == fingerprint_of(
         plant([(MODE, broken("burnt", "jammed"))])
     )
+
+
+def lost(second: float) -> SampleBatch:
+    return SampleBatch.of([sample(second, math.nan, quality=Quality.BAD_COMMUNICATION)])
+
+
+def test_a_device_lost_before_a_restart_is_lost_once(disk: Engine) -> None:
+    watched = plant([(TEMPERATURE, untrusted(on_delay_s=5))])
+    engine = RuleEngine(watched, now_ns=0)
+    engine.evaluate(readings((1, 20)))
+    engine.evaluate(lost(2))
+    engine = RuleEngine(watched, saved=saved(disk, engine), now_ns=3 * S)
+    assert story(engine.sweep(8 * S)) == [("raised", "bad_quality", 7)]
+    engine = RuleEngine(watched, saved=saved(disk, engine), now_ns=100 * S)
+    assert story(engine.evaluate(lost(101))) == []
+    assert story(engine.evaluate(readings((102, 20)))) == [("cleared", "normal", 102)]
+
+
+def test_a_loss_that_nobody_watched_to_the_end_of_its_delay_is_decided_by_the_next_sample(disk: Engine) -> None:
+    watched = plant([(TEMPERATURE, untrusted(on_delay_s=5))])
+    engine = RuleEngine(watched, now_ns=0)
+    engine.evaluate(lost(2))
+    states = saved(disk, engine)
+    still_lost = RuleEngine(watched, saved=states, now_ns=100 * S)
+    assert story(still_lost.evaluate(lost(101))) == [("raised", "bad_quality", 7)]
+    back = RuleEngine(watched, saved=states, now_ns=100 * S)
+    assert story(back.evaluate(readings((101, 20)))) == []
+
+
+def test_a_device_whose_clock_is_ahead_can_be_lost_right_after_a_restart(disk: Engine) -> None:
+    watched = plant([(TEMPERATURE, hot()), (TEMPERATURE, untrusted())])
+    engine = RuleEngine(watched, now_ns=0)
+    engine.evaluate(SampleBatch.of([sample(100, 99, late_s=-40)]))
+    engine = RuleEngine(watched, saved=saved(disk, engine), now_ns=61 * S)
+    assert story(engine.evaluate(lost(62))) == [("raised", "bad_quality", 62)]
