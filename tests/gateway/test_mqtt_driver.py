@@ -14,14 +14,15 @@ from pathlib import Path
 
 import orjson
 import pytest
-from paho.mqtt.client import Client
+from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
 from facility.equipment import PointKind
 from facility.model import Protocol
 from facility.quality import Quality
 from gateway.drivers.driver import DeviceConfig, DriverConfig
-from gateway.drivers.mqtt import MqttDriver
+from gateway.drivers.mqtt import MqttDriver, session
+from gateway.drivers.mqtt.session import Message
 from gateway.events import ConnectionState, Delivery
 from tests.gateway.driver_site import Collector, analog, device, driver_config, running, states, until
 from tests.servers import Mosquitto, mosquitto_in
@@ -248,7 +249,9 @@ async def test_events_that_the_broker_queued_survive_its_restart(tmp_path: Path)
     assert [event.event_id for event in collector.events] == [f"e-{number}" for number in range(30)]
 
 
-async def test_an_acknowledgement_after_a_reconnect_is_harmless_and_the_event_comes_again(tmp_path: Path) -> None:
+async def test_an_event_that_was_committed_after_the_connection_broke_off_is_not_delivered_again(
+    tmp_path: Path,
+) -> None:
     broker = mosquitto_in(tmp_path)
     collector = Collector()
     config = config_of(broker, "site", collector)
@@ -262,10 +265,34 @@ async def test_an_acknowledgement_after_a_reconnect_is_harmless_and_the_event_co
         await until(lambda: config.status.state is ConnectionState.DOWN)
         acknowledge_all(collector)
         with broker.running():
+            await until(lambda: config.status.duplicates)
+            assert [event.event_id for event in collector.events] == ["e-1"]
+            await stack.aclose()
+    third = Collector()
+    with broker.running():
+        async with subscribed(config_of(broker, "site", third)):
+            field = Field(broker, "site")
+            field.badge("e-2")
+            field.close()
+            await until(lambda: third.events)
+    assert [event.event_id for event in third.events] == ["e-2"], "the repetition was acknowledged"
+
+
+async def test_an_event_that_is_not_committed_yet_comes_again_after_a_reconnect(tmp_path: Path) -> None:
+    broker = mosquitto_in(tmp_path)
+    collector = Collector()
+    config = config_of(broker, "site", collector)
+    async with contextlib.AsyncExitStack() as stack:
+        with broker.running():
+            await stack.enter_async_context(subscribed(config))
+            field = Field(broker, "site")
+            field.badge("e-1")
+            field.close()
+            await until(lambda: collector.events)
+        with broker.running():
             await until(lambda: len(collector.events) == 2)
-            acknowledge_all(collector)
             assert {event.event_id for event in collector.events} == {"e-1"}
-            await until(lambda: config.status.state is ConnectionState.UP)
+            await stack.aclose()
 
 
 async def test_a_broker_that_was_never_there_marks_the_points_and_is_joined_when_it_comes(tmp_path: Path) -> None:
@@ -301,19 +328,22 @@ async def test_an_error_of_ours_costs_one_message_and_not_the_thread(
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # the thread is meant to die
+@pytest.mark.parametrize("error", [RuntimeError("a bug"), SystemExit()], ids=["bug", "exit"])
 async def test_a_network_thread_that_dies_is_replaced_and_nothing_is_lost(
-    mosquitto: Mosquitto, field: Field, root: str
+    mosquitto: Mosquitto, field: Field, root: str, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
     collector = Collector()
     killed = threading.Event()
 
-    def deliver(delivery: Delivery) -> None:
-        if delivery.events and not killed.is_set():
+    def take(message: MQTTMessage) -> Message:
+        if not killed.is_set():
             killed.set()
-            raise SystemExit  # the one exception that ends a thread without a word
-        collector(delivery)
+            raise error  # inside paho's on_message
+        return copied(message)
 
-    config = driver_config(Protocol.MQTT, mosquitto.port, lift_and_door(root), deliver, options={"client_id": root})
+    copied = session._message
+    monkeypatch.setattr(session, "_message", take)
+    config = config_of(mosquitto, root, collector)
     async with subscribed(config):
         field.badge("e-1")
         await until(lambda: collector.events)

@@ -1,138 +1,245 @@
 """Reads what devices publish to one MQTT broker; acknowledges a message only once it is committed.
 
 The session is persistent: while the gateway is away the broker keeps QoS 1 messages, and what it delivered without an
-acknowledgement comes again. The broker has at most ``max_inflight_messages`` unacknowledged messages under way to us:
-mosquitto's default of 20 means 4,000 messages/s at 5 ms a commit; set it to 1000 on a busy broker.
+acknowledgement comes again. How many may be under way unacknowledged is ours to say in MQTT 5 (``max_in_flight``); in
+3.1.1 it is the broker's: mosquitto's default of 20 means 200 messages/s when history commits ten times a second, so set
+its ``max_inflight_messages`` to 1000.
+
+Everything here runs on the event loop; the network thread stays within :mod:`gateway.drivers.mqtt.session`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Final
 
 import structlog
 
+from facility.errors import ConfigurationError, DeviceUnreachableError, Mistake
+from facility.model import Point
 from facility.quality import Quality
-from gateway.drivers.driver import DriverConfig
-from gateway.drivers.mqtt.session import Session
-from gateway.drivers.mqtt.topics import Reading, Topic, compile_topics
-from gateway.events import ConnectionState, Delivery
-from gateway.trouble import Trouble
+from facility.samples import Sample
+from gateway.breaker import backoff_s, draw_jitter
+from gateway.drivers.driver import DriverConfig, PointWrite
+from gateway.drivers.mqtt.broker import Announcement, Broker, Subscription, read_options, tls_context
+from gateway.drivers.mqtt.commands import compile_commands, nothing_to_take_back, refused
+from gateway.drivers.mqtt.intake import Intake
+from gateway.drivers.mqtt.reports import Reports
+from gateway.drivers.mqtt.session import Ending, Message, Session
+from gateway.drivers.mqtt.subscriptions import Routes, filter_mistake, plan_subscriptions
+from gateway.drivers.mqtt.topic_source import TopicSource
+from gateway.drivers.mqtt.topics import compile_topics
+from gateway.drivers.mqtt.units import Units
+from gateway.events import ConnectionState
 
 log = structlog.get_logger(__name__)
 
-WATCH_S: Final = 1.0
-"""Wall time between two looks at the network thread."""
+SETTLED_S: Final = 10.0
+"""Wall seconds after which a connection counts as having worked, so that the next try comes soon."""
+
+SUSPICIOUS: Final = 3
+"""So many connections in a row that broke off as soon as they were made look like two clients of one name."""
+
+LONGEST_WAIT: Final = 10
+"""Number of the try from which on the wait is the longest; whoever was thrown out by a client of the same name begins
+here, so that the two do not throw each other out all the time."""
+
+LOOK_S: Final = 0.25
+"""Wall time between two looks at the devices' silence."""
+
+MAX_STRANGERS: Final = 1000
+"""Topics that nobody wants any more and that the broker was told so, per connection."""
 
 
 class MqttDriver:
-    """One broker and all devices that publish to it.
-
-    Connection options: ``client_id`` (default ``watchkeeper-`` and the connection's id; the broker knows the session by
-    it, so it must stay the same and belong to one gateway only), ``username``, ``password``.
-    """
+    """One broker and all devices that publish to it; its options are :class:`facility.mqtt_options.MqttOptions`."""
 
     def __init__(self, config: DriverConfig) -> None:
         """Compile the topics of all devices.
 
         Raises:
-            ConfigurationError: A point's mapping lacks a key.
+            ConfigurationError: A point's mapping or an option has mistakes.
         """
         self._config = config
-        self._topics = compile_topics(config.devices)
+        self._status = config.status
+        self._options = read_options(config.connection)
+        self._source = TopicSource(compile_topics(config.devices))
+        self._commands = compile_commands(config.devices)
+        self._units = Units(config.devices, config.status)
+        self._reports = Reports()
+        self._intake = Intake(config, self._source, self._units, self._reports)
+        self._broker = Broker(
+            connection=config.connection,
+            options=self._options,
+            tls=tls_context(config.connection, self._options),
+            subscriptions=plan_subscriptions(self._source.wanted, _wide_filters(config, self._options.subscribe)),
+        )
+        self._subscribed = Routes((each.filter, each) for each in self._broker.subscriptions)
+        self._session: Session | None = None
+        """``None`` while the broker is away."""
         self._is_lost = False
         """Whether the loss of the broker has been logged and delivered."""
-        self._troubles: defaultdict[str, Trouble] = defaultdict(Trouble)
-        """By topic, so that each trouble is logged once."""
+        self._up_since_s: float | None = None
+        """When the present connection was made; ``None`` while there is none."""
+        self._strangers: set[str] = set()
+        """Topics of an earlier configuration, which the broker was asked to forget."""
 
     async def run(self) -> None:
-        """Read until cancelled; connect again for ever, with a new thread should paho's die."""
-        subscriptions = [(topic.name, topic.qos) for topic in self._topics.values()]
-        while True:
-            session = Session(self._config.connection, subscriptions, self)
-            session.start()
-            try:
-                while session.is_alive():  # noqa: ASYNC110  # a thread that dies sets no event
-                    await asyncio.sleep(WATCH_S)
-            finally:
-                await asyncio.to_thread(session.close)
-            self.on_lost("the network thread died; another one is started")
+        """Read until cancelled; connect again for ever."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep_connected(), name=f"mqtt {self._config.connection.id}")
+            group.create_task(self._watch_silence(), name=f"mqtt silence {self._config.connection.id}")
 
-    def on_message(
-        self, topic: str, payload: bytes | bytearray, *, retained: bool, acknowledge: Callable[[], None] | None
-    ) -> bool:
-        """Deliver what a message says; false for a topic that no point is mapped to."""
-        reader = self._topics.get(topic)
-        if reader is None:
-            return False
-        clock = self._config.clock
-        reading = reader.read(payload, clock.now_ns(), retained=retained, speed=clock.speed)
-        self._log_change(reader, reading)
-        self._deliver(reading, acknowledge)
-        return True
+    async def write(self, write: PointWrite) -> None:
+        """Publish a value on the topic that the point's profile says; return when the broker has taken it.
+
+        Raises:
+            DeviceUnreachableError: The broker is away or did not confirm in time.
+            DeviceRefusedError: The broker said no, or the point cannot be written so.
+        """
+        if write.value is None:
+            raise nothing_to_take_back(write.point)
+        command = self._commands.get(write.point.key)
+        if command is None:
+            raise refused(write.point)
+        payload = command.payload(write.value)
+        session = self._connected(write.point, self._options.confirm_timeout_s)
+        try:
+            await session.publish(command.topic, payload, qos=1, retain=command.retain)
+        except (TimeoutError, ConnectionError) as error:
+            raise self._unreachable(write.point, self._options.confirm_timeout_s) from error
+
+    async def read(self, point: Point) -> Sample:
+        """Return the point's next report: MQTT cannot ask for one.
+
+        Raises:
+            DeviceUnreachableError: The broker is away, or the device did not report in time.
+        """
+        timeout_s = self._options.report_timeout_s
+        self._connected(point, timeout_s)
+        try:
+            return await self._reports.next_of(point.key, timeout_s)
+        except TimeoutError as error:
+            raise self._unreachable(point, timeout_s) from error
 
     def on_up(self) -> None:
         """The broker took the subscriptions."""
-        status = self._config.status
-        status.state, status.detail = ConnectionState.UP, ""
+        self._status.state, self._status.detail = ConnectionState.UP, ""
+        self._up_since_s = asyncio.get_running_loop().time()
+        now_ns = self._config.clock.now_ns()
+        for unit in self._units:
+            unit.begin(now_ns)
         if self._is_lost:
             self._is_lost = False
-            log.info("MQTT broker is back", connection=status.connection_id)
+            log.info("MQTT broker is back", connection=self._status.connection_id)
 
-    def on_lost(self, reason: str) -> None:
-        """The broker is away: log it and deliver it for every point, once until it is back."""
-        status = self._config.status
-        status.state, status.detail = ConnectionState.DOWN, reason
-        if self._is_lost:
-            return
-        self._is_lost = True
-        connection = self._config.connection
-        endpoint = f"{connection.host}:{connection.port}"
-        log.warning("MQTT broker lost; trying until it is back", connection=connection.id, at=endpoint, reason=reason)
-        for topic in self._topics.values():
-            self._deliver(topic.without_value(self._config.clock.now_ns(), Quality.BAD_COMMUNICATION), None)
-
-    def on_refused(self, topic: str, reason: str) -> None:
-        """The broker does not let us read a topic: its points are configured wrongly."""
+    def on_refused(self, subscription: Subscription, reason: str) -> None:
+        """The broker does not let us read what matches a filter: its points are configured wrongly."""
         log.warning(
             "MQTT subscription refused; let this account read the topic",
             connection=self._config.connection.id,
-            topic=topic,
+            topic=subscription.filter,
             reason=reason,
         )
-        self._deliver(self._topics[topic].without_value(self._config.clock.now_ns(), Quality.BAD_CONFIGURATION), None)
+        now_ns = self._config.clock.now_ns()
+        samples = self._source.without_value(subscription.filter, now_ns, Quality.BAD_CONFIGURATION)
+        self._intake.deliver_bad(samples)
 
-    def on_failure(self) -> None:
-        """Count a message that could not be taken."""
-        self._config.status.errors += 1
+    def on_burst(self, session: Session, messages: Sequence[Message]) -> None:
+        """Deliver what arrived since the last call."""
+        try:
+            self._intake.take(messages, session.acknowledge)
+        except Exception:
+            # An error of ours, at the loop's edge. Unacknowledged, the messages come again with the next connection.
+            log.exception("MQTT messages not taken; the broker will send them again", count=len(messages))
+            self._status.errors += 1
+        self._forget_strangers(session, messages)
 
-    def _deliver(self, reading: Reading, acknowledge: Callable[[], None] | None) -> None:
-        status = self._config.status
-        status.samples += len(reading.batch)
-        status.errors += reading.bad
-        if reading.bad < len(reading.batch):
-            status.last_good_ns = self._config.clock.now_ns()
-        self._config.deliver(
-            Delivery(
-                connection_id=status.connection_id,
-                batch=reading.batch,
-                events=reading.events,
-                acknowledge=acknowledge,
-            )
-        )
+    def on_dropped(self, count: int) -> None:
+        """Count messages that came faster than they were taken."""
+        self._status.dropped += count
 
-    def _log_change(self, topic: Topic, reading: Reading) -> None:
-        """Log once when a topic's payloads turn bad and once when they are good again."""
-        connection, trouble, now_s = self._config.connection.id, self._troubles[topic.name], time.monotonic()
-        if reading.bad and trouble.bad(now_s):
-            log.warning(
-                "MQTT payload has bad values; compare what the device publishes with its profile",
-                connection=connection,
-                topic=topic.name,
-                points=topic.bad_points(reading.batch),
-            )
-        elif not reading.bad and trouble.good(now_s):
-            log.info("MQTT payload is good again", connection=connection, topic=topic.name)
+    async def _keep_connected(self) -> None:
+        attempt, briefs = -1, 0
+        while True:
+            ending, lasted_s = await self._serve_once()
+            settled = lasted_s is not None and lasted_s >= SETTLED_S
+            briefs = 0 if settled or lasted_s is None else briefs + 1
+            attempt = 0 if settled else attempt + 1
+            attempt = max(attempt, LONGEST_WAIT) if ending.taken_over else attempt
+            self._lose(self._words(ending, briefs))
+            await asyncio.sleep(backoff_s(attempt, jitter=draw_jitter()))
+
+    async def _serve_once(self) -> tuple[Ending, float | None]:
+        """Hold one connection until it ends; return why, and how many seconds it lasted (``None``: it never was)."""
+        self._session = session = Session(self._broker, self, announce=self._announcement())
+        session.start()
+        try:
+            ending = await asyncio.shield(session.ended)
+        finally:
+            self._session = None
+            await session.close()
+        up_since_s, self._up_since_s = self._up_since_s, None
+        return ending, None if up_since_s is None else asyncio.get_running_loop().time() - up_since_s
+
+    def _announcement(self) -> Announcement | None:
+        topic = self._options.status_topic
+        return Announcement(topic, b"online", b"offline") if topic is not None else None
+
+    def _words(self, ending: Ending, briefs: int) -> str:
+        """Return why the connection ended, and what to do about a name that two clients have."""
+        remedy = f"give each gateway a client_id of its own, now {self._broker.client_id!r}"
+        if ending.taken_over:
+            return f"another client opened a connection with our name and took the session; {remedy}"
+        if briefs >= SUSPICIOUS:
+            return f"{ending.reason}, {briefs} times as soon as it was made: another client may have our name; {remedy}"
+        return ending.reason
+
+    def _lose(self, reason: str) -> None:
+        """The broker is away: log it and deliver it for every point, once until it is back."""
+        self._status.state = ConnectionState.DOWN
+        if not self._is_lost:
+            self._is_lost = True
+            connection, at = self._config.connection.id, self._broker.endpoint
+            log.warning("MQTT broker lost; trying until it is back", connection=connection, at=at, reason=reason)
+        self._intake.lose(self._units, lambda _unit: reason)
+        self._status.detail = reason
+
+    async def _watch_silence(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_S)
+            if self._status.state is ConnectionState.UP:
+                self._lose_silent()
+
+    def _lose_silent(self) -> None:
+        for unit in self._intake.lose(self._units.overdue(self._config.clock.now_ns()), lambda unit: unit.silence):
+            unit.status.timeouts += 1
+            log.warning("MQTT device lost", asset=unit.asset_id, reason=unit.silence)
+
+    def _forget_strangers(self, session: Session, messages: Sequence[Message]) -> None:
+        """Unsubscribe from what the persistent session still brings though the configuration wants it no more."""
+        for topic in {message.topic for message in messages} - self._strangers:
+            if len(self._strangers) < MAX_STRANGERS and not self._subscribed.of(topic):
+                self._strangers.add(topic)
+                session.unsubscribe(topic)
+
+    def _connected(self, point: Point, timeout_s: float) -> Session:
+        if self._session is None or self._status.state is not ConnectionState.UP:
+            raise self._unreachable(point, timeout_s)
+        return self._session
+
+    def _unreachable(self, point: Point, timeout_s: float) -> DeviceUnreachableError:
+        return DeviceUnreachableError(point.asset_id, f"the broker {self._broker.endpoint}", timeout_s)
+
+
+def _wide_filters(config: DriverConfig, written: Sequence[str]) -> list[str]:
+    """Return the filters that the site asks for.
+
+    Raises:
+        ConfigurationError: One is no filter.
+    """
+    wrong = [mistake for mistake in map(filter_mistake, written) if mistake]
+    if wrong:
+        raise ConfigurationError([Mistake(config.connection.id, 0, f"'subscribe': {mistake}") for mistake in wrong])
+    return list(written)

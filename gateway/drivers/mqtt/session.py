@@ -1,100 +1,324 @@
-"""One paho client with its network thread: paho's pitfalls stay in here.
+"""One connection to a broker, from the call to its end: paho's client and its network thread stay in here.
 
-paho calls back in its own thread, and an exception in a callback would end that thread while the client goes on calling
-itself connected; so every callback is guarded, and the thread itself is watched.
+paho calls back in its own thread, and an exception in a callback ends that thread while the client goes on calling
+itself connected. So the thread is ours: whatever ends it, its last act is to say so. What it reads it only appends to a
+queue, and the event loop is woken once for all that has gathered by then; acknowledgements go the same way back.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import select
+import socket
+import ssl
 import threading
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Final, Protocol
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, NamedTuple, Protocol
 
 import structlog
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from facility.model import Connection
+from facility.errors import DeviceRefusedError
+from gateway.drivers.mqtt.broker import Announcement, Broker, Subscription, connect, expiring, new_client
 
 log = structlog.get_logger(__name__)
 
-KEEPALIVE_S: Final = 10
-"""A connection that died without a word is noticed within twice this."""
+GATHER_S: Final = 0.02
+"""Wall time for which messages gather after a burst was handed over; the first after a pause waits for nobody."""
 
-MAX_BACK_OFF_S: Final = 30
-"""Longest wall time between two tries to connect."""
+LOOK_ROUND_S: Final = 1.0
+"""Longest wall time for which the thread sleeps: it keeps the connection alive."""
+
+FAREWELL_S: Final = 1.0
+"""Wall time that the broker has to take our goodbye."""
+
+MAX_WAITING: Final = 50_000
+"""Messages that may gather while the event loop is busy; beyond it those that nobody has to acknowledge are dropped."""
+
+MAX_PAYLOAD: Final = 1_000_000
+"""Bytes; of a larger payload nothing is kept, so that a flood of them fills no memory."""
+
+TAKEN_OVER: Final = 0x8E
+"""MQTT 5 reason code: another client opened the session."""
+
+NO_SUBSCRIBERS: Final = 0x10
+"""MQTT 5 reason code: the broker took the message, and nobody listens to its topic."""
+
+
+class Message(NamedTuple):
+    """One message as it arrived."""
+
+    topic: str
+    payload: bytes | None
+    """``None``: it is larger than any honest one."""
+    retained: bool
+    again: bool
+    """The broker may have sent it before."""
+    number: int
+    """What the broker waits to see acknowledged; 0 for a message that nobody has to acknowledge."""
+
+
+class Ending(NamedTuple):
+    """Why a connection ended."""
+
+    reason: str
+    taken_over: bool = False
+    """Another client opened the session with our name."""
 
 
 class Listener(Protocol):
-    """Who hears what happens on a session; every method is called in paho's thread."""
+    """Who hears what happens on a session; every method is called on the event loop."""
 
     def on_up(self) -> None:
         """The broker took the subscriptions."""
         ...
 
-    def on_lost(self, reason: str) -> None:
-        """The broker is away; may be called again while it stays away."""
+    def on_refused(self, subscription: Subscription, reason: str) -> None:
+        """The broker does not let us read what matches a filter."""
         ...
 
-    def on_refused(self, topic: str, reason: str) -> None:
-        """The broker does not let us read a topic."""
+    def on_burst(self, session: Session, messages: Sequence[Message]) -> None:
+        """Take what arrived since the last call, in order."""
         ...
 
-    def on_message(
-        self, topic: str, payload: bytes | bytearray, *, retained: bool, acknowledge: Callable[[], None] | None
-    ) -> bool:
-        """Take a message; false for a topic that nobody wants any more."""
-        ...
-
-    def on_failure(self) -> None:
-        """A message could not be taken because of an error of ours, which has been logged."""
+    def on_dropped(self, count: int) -> None:
+        """Messages without acknowledgement came faster than they were taken, and were dropped."""
         ...
 
 
 class Session:
-    """The client of a persistent session, connected again for ever by its own thread."""
+    """One connection, opened by its own thread; it is never opened a second time.
 
-    def __init__(self, connection: Connection, topics: Sequence[tuple[str, int]], listener: Listener) -> None:
-        """Prepare the client of a connection for ``topics`` (name and QoS); :meth:`start` opens it."""
-        self._topics = list(topics)
+    A message that paho could not send before the connection ended goes with it, so no command reaches a device long
+    after whoever gave it was told that it failed.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        listener: Listener,
+        *,
+        announce: Announcement | None = None,
+        gather_s: float = GATHER_S,
+    ) -> None:
+        """Prepare the connection; :meth:`start` opens it. To be made on the event loop that hears of it."""
+        self._broker = broker
         self._listener = listener
-        self._client = _client(connection)
-        self._thread: threading.Thread | None = None
-        """paho's thread, known from its first callback on."""
-        self._turn = threading.RLock()
-        self._life = 0
-        """Counts connections; an acknowledgement is only true within the one that brought its message."""
-        self._client.on_pre_connect = self._on_pre_connect
-        self._client.on_connect = self._on_connect
-        self._client.on_connect_fail = self._on_connect_fail
-        self._client.on_disconnect = self._on_disconnect
-        self._client.on_subscribe = self._on_subscribe
-        self._client.on_message = self._on_message
+        self._announce = announce
+        self._gather_s = gather_s
+        self._loop = asyncio.get_running_loop()
+        self.ended: asyncio.Future[Ending] = self._loop.create_future()
+        """Done when the thread is."""
+        self._ending: Ending | None = None
+        """What the broker or the network said of the end; ``None`` while it said nothing."""
+        self._arrived: deque[Message] = deque()
+        self._dropped = 0
+        self._is_told = False
+        """The event loop knows that messages wait."""
+        self._next_burst_s = 0.0
+        self._owed: deque[int] = deque()
+        """Numbers to acknowledge."""
+        self._published: dict[int, asyncio.Future[ReasonCode]] = {}
+        self._is_stopping = False
+        self._is_woken = False
+        self._ear, self._bell = socket.socketpair()
+        self._bell.settimeout(0)  # whoever rings never waits
+        self._client = self._prepared_client()
+        self._thread = threading.Thread(target=self._run, name=f"mqtt {broker.connection.id}", daemon=True)
 
     def start(self) -> None:
-        """Start the thread that connects, reads and connects again."""
-        self._client.loop_start()
+        """Start the thread."""
+        self._thread.start()
 
-    def is_alive(self) -> bool:
-        """Return whether the thread lives; true until its first sign."""
-        return self._thread is None or self._thread.is_alive()
+    def acknowledge(self, numbers: Iterable[int]) -> None:
+        """Tell the broker that messages are safe; from any thread.
 
-    def close(self) -> None:
-        """Disconnect and end the thread (blocks for up to a second); the broker keeps the session."""
-        self._end_life()
-        self._client.on_disconnect = None
+        Nothing happens after the end: the broker sends them again with the next connection.
+        """
+        self._owed.extend(numbers)
+        self._wake()
+
+    async def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool = False) -> None:
+        """Publish; return when the broker has confirmed (QoS 1) or when it is sent (QoS 0).
+
+        The message must not wait anywhere for a device that is away, so in version 5 it expires with our patience.
+
+        Raises:
+            TimeoutError: No confirmation in time; the session is over then, or the message might still go out.
+            ConnectionError: The connection ended.
+            DeviceRefusedError: The broker said no, or nobody listens to the topic.
+        """
+        if self.ended.done():
+            raise ConnectionError(self.ended.result().reason)
+        timeout_s = self._broker.options.confirm_timeout_s
+        properties = expiring(timeout_s) if self._broker.options.version == "5" else None
+        confirmed: asyncio.Future[ReasonCode] = self._loop.create_future()
+        # paho may confirm before it has told us the number, but its news come through the loop, which is busy with us.
+        number = self._client.publish(topic, payload, qos=qos, retain=retain, properties=properties).mid
+        self._published[number] = confirmed
+        self._wake()
+        try:
+            async with asyncio.timeout(timeout_s):
+                reason = await confirmed
+        except TimeoutError:
+            self.stop(Ending("the broker did not confirm a written value"))
+            raise
+        finally:
+            self._published.pop(number, None)
+        _check_taken(topic, reason)
+
+    def unsubscribe(self, topic: str) -> None:
+        """Ask the broker not to send a topic any more."""
+        self._client.unsubscribe(topic)
+
+    def stop(self, ending: Ending) -> None:
+        """Let the thread end soon."""
+        self._ending = self._ending or ending
+        self._is_stopping = True
+        self._wake()
+
+    async def close(self) -> None:
+        """Say goodbye and wait for the thread; the broker keeps the session.
+
+        A thread that still waits for a broker to answer its call ends by itself, and has nothing to say.
+        """
+        self.stop(Ending("the gateway stopped"))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(2 * FAREWELL_S):
+                await asyncio.shield(self.ended)
+
+    def _prepared_client(self) -> Client:
+        client = new_client(self._broker)
+        if self._announce is not None:
+            client.will_set(self._announce.topic, self._announce.death, qos=1, retain=True)
+        client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_message
+        client.on_publish = self._on_publish
+        client.on_disconnect = self._on_disconnect
+        client.on_socket_open = _send_small_packets_at_once
+        client.on_socket_register_write = self._on_want_write
+        return client
+
+    def _run(self) -> None:
+        """Call the broker and serve the connection until its end."""
+        fallback = Ending("the network thread died; another one is started")
+        try:
+            connect(self._client, self._broker)
+            self._serve()
+            fallback = Ending("the connection ended")
+        except ssl.SSLCertVerificationError as error:
+            why = error.verify_message
+            fallback = Ending(f"the broker's certificate is not trusted: {why}; check ca_file and host")
+        except OSError as error:
+            fallback = Ending(f"{error}; check that the broker runs and that this host may reach it")
+        except Exception:
+            # The thread's edge. What was not acknowledged comes again with the next connection.
+            log.exception("MQTT network thread died; another one is started", connection=self._broker.connection.id)
+        finally:
+            self._hang_up()
+            self._tell(self._end, self._ending or fallback)
+
+    def _serve(self) -> None:
+        """Move bytes until paho closes the socket."""
+        poller = select.poll()
+        poller.register(self._ear, select.POLLIN)
+        while not self._is_stopping and (connection := self._client.socket()) is not None:
+            pending = connection.pending() if isinstance(connection, ssl.SSLSocket) else 0
+            wanted = select.POLLIN | select.POLLOUT if self._client.want_write() else select.POLLIN
+            poller.register(connection, wanted)
+            ready = dict(poller.poll(0 if pending else LOOK_ROUND_S * 1000))
+            if self._ear.fileno() in ready:
+                self._ear.recv(64)
+                self._is_woken = False
+            if pending or ready.get(connection.fileno(), 0) & ~select.POLLOUT:
+                self._client.loop_read()
+            self._send_what_waits()
+            self._client.loop_misc()
+        self._say_goodbye()
+
+    def _send_what_waits(self) -> None:
+        while self._owed:
+            self._client.ack(self._owed.popleft(), 1)
+        if self._client.want_write():
+            self._client.loop_write()
+
+    def _say_goodbye(self) -> None:
+        """Take back the last will by an ordinary message, and disconnect in order."""
+        if self._announce is not None and self._client.socket() is not None:
+            taken = self._client.publish(self._announce.topic, self._announce.death, qos=1, retain=True)
+            poller = select.poll()
+            for _ in range(round(FAREWELL_S / 0.05)):
+                connection = self._client.socket()
+                if taken.is_published() or connection is None:
+                    break
+                self._send_what_waits()
+                poller.register(connection, select.POLLIN)
+                if poller.poll(50):
+                    self._client.loop_read()
         self._client.disconnect()
-        with contextlib.suppress(AttributeError):  # loop_stop fails when the thread ends just while it looks
-            self._client.loop_stop()
-        if self._thread is not None:
-            self._thread.join()
+        self._send_what_waits()
 
-    def _on_pre_connect(self, _client: Client, _userdata: object) -> None:
-        self._thread = threading.current_thread()
+    def _hang_up(self) -> None:
+        """Let go of every socket, whatever state paho is in."""
+        connection = self._client.socket()
+        if connection is not None:
+            with contextlib.suppress(OSError):
+                connection.close()
+        self._ear.close()
+
+    def _wake(self) -> None:
+        """Ring for the thread; from any thread."""
+        if not self._is_woken:
+            self._is_woken = True
+            with contextlib.suppress(OSError):  # it is full of rings, or nobody listens any more
+                self._bell.send(b"\0")
+
+    def _tell(self, what: Callable[..., None], *arguments: Any) -> None:  # noqa: ANN401  # the arguments of `what`
+        """Pass news to the event loop; from any thread."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to hear it
+            self._loop.call_soon_threadsafe(what, *arguments)
+
+    # On the event loop.
+
+    def _schedule(self) -> None:
+        """Hand over what arrived, at once or at the end of the time in which more may gather."""
+        now_s = self._loop.time()
+        if now_s >= self._next_burst_s:
+            self._hand_over()
+        else:
+            self._loop.call_at(self._next_burst_s, self._hand_over)
+
+    def _hand_over(self) -> None:
+        self._next_burst_s = self._loop.time() + self._gather_s
+        self._is_told = False
+        messages = [self._arrived.popleft() for _ in range(len(self._arrived))]
+        dropped, self._dropped = self._dropped, 0
+        if dropped:
+            self._listener.on_dropped(dropped)
+        if messages:
+            self._listener.on_burst(self, messages)
+
+    def _end(self, ending: Ending) -> None:
+        self._hand_over()
+        self._bell.close()
+        for confirmed in self._published.values():
+            if not confirmed.done():
+                confirmed.set_exception(ConnectionError(ending.reason))
+        if not self.ended.done():
+            self.ended.set_result(ending)
+
+    def _confirm(self, number: int, reason: ReasonCode) -> None:
+        confirmed = self._published.get(number)
+        if confirmed is not None and not confirmed.done():
+            confirmed.set_result(reason)
+
+    # Called by paho, in the network thread.
 
     def _on_connect(
         self,
@@ -105,81 +329,88 @@ class Session:
         _properties: Properties | None,
     ) -> None:
         if reason.is_failure:
-            self._listener.on_lost(f"the broker refused the connection: {reason}")
+            self._ending = Ending(f"the broker refused the connection: {reason}")
             return
+        if self._announce is not None:
+            client.publish(self._announce.topic, self._announce.birth, qos=1, retain=True)
         # In here and nowhere else, or a reconnect would lose it; a new subscription also brings the retained messages.
-        client.subscribe(self._topics)
-
-    def _on_connect_fail(self, _client: Client, _userdata: object) -> None:
-        self._listener.on_lost("nobody answers there; check that the broker runs and that this host may reach it")
-
-    def _on_disconnect(
-        self,
-        _client: Client,
-        _userdata: object,
-        _flags: DisconnectFlags,
-        reason: ReasonCode,
-        _properties: Properties | None,
-    ) -> None:
-        self._end_life()
-        self._listener.on_lost(f"the connection ended: {reason}")
+        if not self._broker.subscriptions:
+            self._tell(self._listener.on_up)
+        elif self._broker.options.version == "5":
+            client.subscribe([(each.filter, SubscribeOptions(qos=each.qos)) for each in self._broker.subscriptions])
+        else:
+            client.subscribe([(each.filter, each.qos) for each in self._broker.subscriptions])
 
     def _on_subscribe(
         self,
         _client: Client,
         _userdata: object,
-        _mid: int,
+        _number: int,
         reasons: list[ReasonCode],
         _properties: Properties | None,
     ) -> None:
-        self._listener.on_up()
-        for (topic, _), reason in zip(self._topics, reasons, strict=False):
+        self._tell(self._listener.on_up)
+        for subscription, reason in zip(self._broker.subscriptions, reasons, strict=False):
             if reason.is_failure:
-                self._listener.on_refused(topic, str(reason))
+                self._tell(self._listener.on_refused, subscription, str(reason))
 
-    def _on_message(self, client: Client, _userdata: object, message: MQTTMessage) -> None:
-        acknowledge = partial(self._acknowledge, self._life, message.mid, message.qos) if message.qos else None
-        try:
-            wanted = self._listener.on_message(
-                message.topic, message.payload, retained=message.retain, acknowledge=acknowledge
-            )
-        except Exception:
-            # The edge of paho's thread. Unacknowledged, the message comes again with the next connection.
-            log.exception("MQTT message not taken; the broker will send it again", size=len(message.payload))
-            self._listener.on_failure()
+    def _on_message(self, _client: Client, _userdata: object, message: MQTTMessage) -> None:
+        if not message.qos and len(self._arrived) >= MAX_WAITING:
+            self._dropped += 1
             return
-        if not wanted:
-            # The persistent session still subscribes to what an earlier configuration wanted.
-            client.unsubscribe(message.topic)
-            if acknowledge:
-                acknowledge()
+        self._arrived.append(_message(message))
+        if not self._is_told:
+            self._is_told = True
+            self._tell(self._schedule)
 
-    def _acknowledge(self, life: int, mid: int, qos: int) -> None:
-        """Tell the broker that a message is safe; from any thread.
+    def _on_publish(
+        self, _client: Client, _userdata: object, number: int, reason: ReasonCode, _properties: Properties
+    ) -> None:
+        self._tell(self._confirm, number, reason)
 
-        Nothing happens after the connection that brought it: the broker sends it again, and its number may by then
-        stand for another message.
-        """
-        with self._turn:
-            if life == self._life:
-                self._client.ack(mid, qos)
+    def _on_disconnect(
+        self,
+        _client: Client,
+        _userdata: object,
+        flags: DisconnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        said = f"the broker ended the connection: {reason}"
+        lost = "the broker is silent" if reason == "Keep alive timeout" else "the connection broke off"
+        self._ending = self._ending or Ending(
+            said if flags.is_disconnect_packet_from_server else lost, taken_over=reason.value == TAKEN_OVER
+        )
 
-    def _end_life(self) -> None:
-        with self._turn:
-            self._life += 1
+    def _on_want_write(self, _client: Client, _userdata: object, _socket: object) -> None:
+        if threading.current_thread() is not self._thread:
+            self._wake()
 
 
-def _client(connection: Connection) -> Client:
-    """Return the unconnected client of a connection's persistent session."""
-    client = Client(
-        CallbackAPIVersion.VERSION2,
-        client_id=str(connection.options.get("client_id", f"watchkeeper-{connection.id}")),
-        clean_session=False,
-        manual_ack=True,
-    )
-    username = connection.options.get("username")
-    if username is not None:
-        client.username_pw_set(str(username), str(connection.options.get("password", "")))
-    client.reconnect_delay_set(min_delay=1, max_delay=MAX_BACK_OFF_S)
-    client.connect_async(connection.host, connection.port, keepalive=KEEPALIVE_S)
-    return client
+def _message(message: MQTTMessage) -> Message:
+    """Copy what matters; a topic that is no UTF-8 becomes the empty one, to which nobody listens."""
+    try:
+        topic = message.topic
+    except UnicodeDecodeError:
+        topic = ""
+    oversize = len(message.payload) > MAX_PAYLOAD
+    payload = None if oversize else bytes(message.payload)
+    return Message(topic, payload, message.retain, message.dup, message.mid if message.qos else 0)
+
+
+def _check_taken(topic: str, reason: ReasonCode) -> None:
+    """Raise if the broker did not pass a message on.
+
+    Raises:
+        DeviceRefusedError: It said no, or nobody listens to the topic.
+    """
+    if reason.is_failure:
+        raise DeviceRefusedError(f"the broker, for {topic},", str(reason))
+    if reason.value == NO_SUBSCRIBERS:
+        raise DeviceRefusedError(topic, "no device listens to this topic")
+
+
+def _send_small_packets_at_once(_client: Client, _userdata: object, connection: object) -> None:
+    """Let no acknowledgement wait for another one."""
+    if isinstance(connection, socket.socket):
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

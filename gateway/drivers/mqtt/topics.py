@@ -1,4 +1,4 @@
-"""From a topic's payload to columns: which points it carries, where in the JSON they stand, and how they convert.
+"""From a topic's payload to samples: which points it carries, where in it they stand, and how they convert.
 
 Everything is compiled once from the profile's mappings; reading a payload never raises, whatever the wire says.
 """
@@ -7,198 +7,244 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Final, NamedTuple, TypeGuard
 
-import numpy as np
 import orjson
 
 from facility.errors import ConfigurationError, Mistake
 from facility.model import Point
 from facility.quality import BAD_FROM, Quality
-from facility.samples import SampleBatch
+from facility.samples import Sample
 from gateway.conversion import PointConverter
 from gateway.drivers.driver import DeviceConfig
+from gateway.drivers.mqtt.reading import Reading, without_value
 from gateway.drivers.mqtt.source_time import SourceTime, source_time
+from gateway.drivers.mqtt.subscriptions import filter_mistake
 from gateway.events import DeviceEvent
-
-MAX_PAYLOAD: Final = 1_000_000
-"""Bytes; a larger payload is refused before it is decoded."""
 
 MAX_TEXT: Final = 256
 """Characters of an event's identity or text; beyond it the text is left out, and an event without identity is bad."""
 
+MAX_PLAIN: Final = 4096
+"""Bytes of a payload that is plain text; no value is so long."""
+
 DEFAULT_TIME_PATH: Final = "t_ms"
 DEFAULT_QOS: Final = 1
+
+Path = tuple[str, ...]
+"""Keys and list indexes from the document's root to a value."""
+
+
+class Format(StrEnum):
+    """How a payload is spelled."""
+
+    JSON = "json"
+    TEXT = "text"
+    """The whole payload is the value of one point: ``21.5``, ``OPEN``."""
 
 
 class EventPlace(NamedTuple):
     """Where an event's identity and texts stand in the payload."""
 
-    id: tuple[str, ...]
-    text: Mapping[str, tuple[str, ...]]
+    id: Path
+    text: Mapping[str, Path]
 
 
-class JsonPoint(NamedTuple):
+class PointPlace(NamedTuple):
     """One point within a payload."""
 
     point: Point
-    path: tuple[str, ...]
+    path: Path
     converter: PointConverter
     event: EventPlace | None
     """``None`` for a point that is no event."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What one payload said."""
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class DeviceTopic:
+    """What one device says on one topic."""
 
-    batch: SampleBatch
-    events: tuple[DeviceEvent, ...]
-    bad: int
-    """How many samples of the batch are bad."""
+    asset_id: str
+    topic: str
+    """A topic, or a filter with wildcards."""
+    qos: int
+    """The broker delivers with the lower of this and what the device publishes with."""
+    places: tuple[PointPlace, ...]
+    format: Format
+    time_path: Path
+    is_whole_list: bool
+    """A path begins with a list index, so a list is one document and not several that were gathered."""
 
+    @property
+    def points(self) -> list[Point]:
+        """Return the points that its payload carries."""
+        return [place.point for place in self.places]
 
-class Topic:
-    """One topic and the points that its payload carries."""
-
-    def __init__(self, name: str, points: Iterable[JsonPoint], *, qos: int, time_path: tuple[str, ...]) -> None:
-        self.name = name
-        self.qos = qos
-        """The broker delivers with the lower of this and what the device publishes with."""
-        self.points = tuple(points)
-        self._time_path = time_path
-        self._keys = np.array([each.point.key for each in self.points], np.int32)
-        self._keys.flags.writeable = False  # all batches of this topic share it
-
-    def read(self, payload: bytes | bytearray, now_ns: int, *, retained: bool = False, speed: float = 1.0) -> Reading:
+    def read(self, document: object, now_ns: int, *, retained: bool = False, speed: float = 1.0) -> Reading:
         """Return a sample for every point of the topic, and the events; what cannot be read is ``BAD_MALFORMED``.
 
         A device that gathers before it publishes sends a list of such payloads, oldest first: each gives its samples.
+
+        Args:
+            document: What :func:`decoded` made of the payload.
+            now_ns: The gateway's time.
+            retained: The broker kept the message.
+            speed: Facility seconds in a wall second.
         """
-        document = _document(payload)
-        if document is None:
-            return self.without_value(now_ns, Quality.BAD_MALFORMED)
-        if not _is_bundle(document):
-            return self._read_record(document, now_ns, retained=retained, speed=speed)
-        records = [self._read_record(record, now_ns, retained=retained, speed=speed) for record in document]
-        return Reading(
-            SampleBatch.concatenate([record.batch for record in records]),
-            tuple(event for record in records for event in record.events),
-            sum(record.bad for record in records),
-        )
+        reading = Reading(self.asset_id)
+        if document is MALFORMED:
+            reading.samples = without_value(self.points, now_ns, Quality.BAD_MALFORMED)
+            return reading
+        records = document if not self.is_whole_list and _is_bundle(document) else [document]
+        for record in records:
+            said_ms = _at(record, self.time_path)
+            said = source_time(said_ms, now_ns, retained=retained, speed=speed)
+            reading.is_timed = said_ms is not None and said.quality is not Quality.UNCERTAIN_TIME
+            self._read_record(record, said, now_ns, reading)
+        return reading
 
-    def _read_record(self, document: object, now_ns: int, *, retained: bool, speed: float) -> Reading:
-        said = source_time(_at(document, self._time_path), now_ns, retained=retained, speed=speed)
-        rows = [_value(each, document, said) for each in self.points]
-        events = [
-            _event(each, each.event, document, code=int(value), source_ns=said.ns, now_ns=now_ns)
-            for each, (value, quality) in zip(self.points, rows, strict=True)
-            if each.event is not None and quality < BAD_FROM
-        ]
-        return self._reading(rows, said.ns, now_ns, tuple(events))
-
-    def without_value(self, now_ns: int, quality: Quality) -> Reading:
-        """Return one sample without a value per point, all of one quality."""
-        return self._reading([(math.nan, quality)] * len(self.points), now_ns, now_ns, ())
-
-    def bad_points(self, batch: SampleBatch) -> dict[str, str]:
-        """Return in people's words which of this topic's points are bad, and how; the last word counts."""
-        addresses = {each.point.key: each.point.address for each in self.points}
-        return {addresses[sample.point]: sample.quality.label for sample in batch.rows() if sample.quality >= BAD_FROM}
-
-    def _reading(
-        self, rows: Sequence[tuple[float, Quality]], source_ns: int, now_ns: int, events: tuple[DeviceEvent, ...]
-    ) -> Reading:
-        count = len(rows)
-        batch = SampleBatch(
-            self._keys,
-            np.full(count, source_ns, np.int64),
-            np.full(count, now_ns, np.int64),
-            np.array([value for value, _ in rows], np.float64),
-            np.array([quality for _, quality in rows], np.uint8),
-        )
-        return Reading(batch, events, sum(quality >= BAD_FROM for _, quality in rows))
+    def _read_record(self, record: object, said: SourceTime, now_ns: int, reading: Reading) -> None:
+        for place in self.places:
+            value, quality = _value(place, record, said)
+            reading.samples.append(Sample(place.point.key, said.ns, now_ns, value, quality))
+            if place.event is not None and quality < BAD_FROM:
+                code = int(value)
+                reading.events.append(_event(place, place.event, record, code=code, source_ns=said.ns, now_ns=now_ns))
 
 
-def compile_topics(devices: Sequence[DeviceConfig]) -> dict[str, Topic]:
+MALFORMED: Final = object()
+"""Stands for a payload that cannot be read at all."""
+
+
+def decoded(payload: bytes | None, format_: Format) -> object:
+    """Return the JSON document or the text of a payload; :data:`MALFORMED` for what is none.
+
+    ``None`` is a payload that was too large to be kept.
+    """
+    if payload is None:
+        return MALFORMED
+    return _text_of(payload) if format_ is Format.TEXT else _json_of(payload)
+
+
+def compile_topics(devices: Sequence[DeviceConfig]) -> list[DeviceTopic]:
     """Return every topic that the devices' mappings name, with its points.
 
-    A point's mapping says ``topic`` and ``path`` (dotted), and how it converts. An event point adds ``event: true``,
-    ``id`` (path of the device's own identity of the event) and ``text`` (name to path). A device's settings may say
-    ``qos`` (default 1) and ``time`` (path of the source time in milliseconds, default ``t_ms``).
+    A point's mapping says ``topic`` (which may have the wildcards ``+`` and ``#``), ``path`` (dotted, with list indexes
+    as numbers, or a list where a key has dots of its own), and how it converts. A point whose ``format`` is ``text``
+    has no path: the payload is its value. An event point adds ``event: true``, ``id`` (path of the device's own
+    identity of the event) and ``text`` (name to path). A device's settings may say ``qos`` (0 or 1, default 1),
+    ``format`` and ``time`` (path of the source time in milliseconds, default ``t_ms``).
 
     Raises:
-        ConfigurationError: A mapping lacks a key; lists every one.
+        ConfigurationError: A mapping lacks a key, or has one that cannot work; lists every one.
     """
-    points: defaultdict[str, list[JsonPoint]] = defaultdict(list)
-    settings: dict[str, Mapping[str, Any]] = {}
-    mistakes: list[Mistake] = []
-    for device in devices:
-        for point in device.points:
-            mapping = device.mapping[point.name]
-            missing = _missing_keys(mapping)
-            if missing:
-                message = f"an MQTT point needs {' and '.join(missing)}; add it to the profile {device.asset.profile}"
-                mistakes.append(Mistake(point.address, 0, message))
-                continue
-            points[mapping["topic"]].append(_json_point(point, mapping))
-            settings[mapping["topic"]] = device.settings
+    mistakes = [mistake for device in devices for mistake in _mistakes(device)]
     if mistakes:
         raise ConfigurationError(mistakes)
-    return {
-        name: Topic(
-            name,
-            members,
-            qos=settings[name].get("qos", DEFAULT_QOS),
-            time_path=_path(settings[name].get("time", DEFAULT_TIME_PATH)),
+    return [topic for device in devices for topic in _device_topics(device)]
+
+
+def _device_topics(device: DeviceConfig) -> Iterator[DeviceTopic]:
+    places: defaultdict[tuple[str, Format], list[PointPlace]] = defaultdict(list)
+    for point in device.points:
+        mapping = device.mapping[point.name]
+        places[mapping["topic"], _format(device, mapping)].append(_place(point, mapping))
+    for (topic, format_), members in places.items():
+        yield DeviceTopic(
+            asset_id=device.asset.id,
+            topic=topic,
+            qos=device.settings.get("qos", DEFAULT_QOS),
+            places=tuple(members),
+            format=format_,
+            time_path=path_of(device.settings.get("time", DEFAULT_TIME_PATH)),
+            is_whole_list=any(member.path and member.path[0].isdecimal() for member in members),
         )
-        for name, members in points.items()
-    }
 
 
-def _missing_keys(mapping: Mapping[str, Any]) -> list[str]:
-    needed = ("topic", "path", "id") if mapping.get("event") else ("topic", "path")
+def _mistakes(device: DeviceConfig) -> Iterator[Mistake]:
+    profile = device.asset.profile
+    if device.settings.get("qos", DEFAULT_QOS) not in {0, 1}:
+        yield Mistake(device.asset.id, 0, f"'qos' of profile {profile} is {device.settings['qos']!r}; write 0 or 1")
+    for point in device.points:
+        mapping = device.mapping[point.name]
+        for wrong in _point_mistakes(device, mapping):
+            yield Mistake(point.address, 0, f"{wrong}; change the profile {profile}")
+
+
+def _point_mistakes(device: DeviceConfig, mapping: Mapping[str, Any]) -> Iterator[str]:
+    written = mapping.get("format", device.settings.get("format", Format.JSON))
+    if written not in list(Format):
+        yield f"'format' is {written!r}; write json or text"
+        return
+    missing = _missing_keys(mapping, Format(written))
+    if missing:
+        yield f"an MQTT point needs {' and '.join(missing)}"
+    if mapping.get("event") and written == Format.TEXT:
+        yield "an event needs an identity of its own, which plain text does not have; read it as a state"
+    if "topic" in mapping and (wrong := filter_mistake(str(mapping["topic"]))):
+        yield wrong
+
+
+def _missing_keys(mapping: Mapping[str, Any], format_: Format) -> list[str]:
+    needed = ["topic"] if format_ is Format.TEXT else ["topic", "path"]
+    needed += ["id"] if mapping.get("event") else []
     return [f"'{key}'" for key in needed if key not in mapping]
 
 
-def _json_point(point: Point, mapping: Mapping[str, Any]) -> JsonPoint:
+def _format(device: DeviceConfig, mapping: Mapping[str, Any]) -> Format:
+    return Format(mapping.get("format", device.settings.get("format", Format.JSON)))
+
+
+def _place(point: Point, mapping: Mapping[str, Any]) -> PointPlace:
     event = None
     if mapping.get("event"):
-        event = EventPlace(_path(mapping["id"]), {name: _path(path) for name, path in mapping.get("text", {}).items()})
-    return JsonPoint(point, _path(mapping["path"]), PointConverter(point, mapping), event)
+        texts = {name: path_of(path) for name, path in mapping.get("text", {}).items()}
+        event = EventPlace(path_of(mapping["id"]), texts)
+    return PointPlace(point, path_of(mapping.get("path", "")), PointConverter(point, mapping), event)
 
 
-def _path(dotted: str) -> tuple[str, ...]:
-    return tuple(dotted.split("."))
+def path_of(written: object) -> Path:
+    """Return the steps of a path: dotted text, or a list where a key has dots; empty for the document itself."""
+    if isinstance(written, list):
+        return tuple(map(str, written))
+    return tuple(str(written).split(".")) if written != "" else ()
 
 
-def _document(payload: bytes | bytearray) -> object | None:
-    """Return the decoded JSON; ``None`` for what is none, or too large to be honest."""
-    if len(payload) > MAX_PAYLOAD:
-        return None
+def _json_of(payload: bytes) -> object:
     try:
         document: object = orjson.loads(payload)
     except orjson.JSONDecodeError:
-        return None
+        return MALFORMED
     return document
+
+
+def _text_of(payload: bytes) -> object:
+    try:
+        return payload.decode().strip() if len(payload) <= MAX_PLAIN else MALFORMED
+    except UnicodeDecodeError:
+        return MALFORMED
 
 
 def _is_bundle(document: object) -> TypeGuard[list[dict[str, object]]]:
     return isinstance(document, list) and bool(document) and all(isinstance(record, dict) for record in document)
 
 
-def _at(document: object, path: tuple[str, ...]) -> object | None:
+def _at(document: object, path: Iterable[str]) -> object | None:
     """Return what stands at a path; ``None`` where nothing does."""
-    for key in path:
-        if not isinstance(document, dict):
+    for step in path:
+        if isinstance(document, dict):
+            document = document.get(step)
+        elif isinstance(document, list) and step.isdecimal() and int(step) < len(document):
+            document = document[int(step)]
+        else:
             return None
-        document = document.get(key)
     return document
 
 
-def _value(place: JsonPoint, document: object, said: SourceTime) -> tuple[float, Quality]:
+def _value(place: PointPlace, document: object, said: SourceTime) -> tuple[float, Quality]:
     """Convert one value; an event without an identity could not be told from its own repetition, so it is malformed."""
     if place.event is not None and not _text(_at(document, place.event.id)):
         return math.nan, Quality.BAD_MALFORMED
@@ -207,7 +253,7 @@ def _value(place: JsonPoint, document: object, said: SourceTime) -> tuple[float,
 
 
 def _event(
-    place: JsonPoint, event: EventPlace, document: object, *, code: int, source_ns: int, now_ns: int
+    place: PointPlace, event: EventPlace, document: object, *, code: int, source_ns: int, now_ns: int
 ) -> DeviceEvent:
     texts = {name: _text(_at(document, path)) for name, path in event.text.items()}
     return DeviceEvent(
