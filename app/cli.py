@@ -15,8 +15,10 @@ from app.demo.demo import DemoOptions, run_demo
 from app.demo.story import Progress, farewell
 from app.gateway_commands import gateway_commands
 from app.logs import configure_logs
+from app.outpost import run_gateway
 from app.process import EXIT_FAILED, refusals, run_until_signal
 from app.replay.replay import ReplayOptions, run_replay
+from app.roles import RoleName
 from app.server import run_server
 from app.simulate import run_simulators
 from facility.class_files import load_classes
@@ -77,12 +79,22 @@ def demo(
 def run(
     *,
     site: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="Import this site file first.")] = None,
+    role: Annotated[
+        RoleName, typer.Option(help="Run gateway and engine apart, with a bus between them.")
+    ] = RoleName.ALL,
     verbose: Annotated[bool, typer.Option("--verbose", help="Log what the parts say.")] = False,
 ) -> None:
-    """Run gateway, engine, API and console; settings come from WATCHKEEPER_… variables."""
+    """Run gateway, engine, API and console; settings come from WATCHKEEPER_… variables.
+
+    With --role gateway only the devices are read, kept on disk and sent to the bus (WATCHKEEPER_BUS_URL); with --role
+    engine everything else runs, on what gateways send. See docs/deployment.md.
+    """
     configure_logs(logging.INFO if verbose else logging.WARNING)
     settings = Settings() if site is None else Settings(site_file=site)
-    run_until_signal(lambda stop: run_server(settings, SystemClock(), stop))
+    if role is RoleName.GATEWAY:
+        run_until_signal(lambda stop: run_gateway(settings, SystemClock(), stop))
+    else:
+        run_until_signal(lambda stop: run_server(settings, SystemClock(), stop, role=role))
 
 
 @cli.command()

@@ -6,6 +6,7 @@ import asyncio
 
 import structlog
 
+from app.roles import RoleName, source_of
 from app.system import listening_socket, open_system, serve
 from facility.clock import Clock
 from facility.settings import Settings
@@ -15,7 +16,7 @@ from people.service import accounts
 log = structlog.get_logger(__name__)
 
 
-async def run_server(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
+async def run_server(settings: Settings, clock: Clock, stop: asyncio.Event, *, role: RoleName = RoleName.ALL) -> None:
     """Serve until ``stop`` is set.
 
     Raises:
@@ -23,7 +24,10 @@ async def run_server(settings: Settings, clock: Clock, stop: asyncio.Event) -> N
         PortTakenError: Another program holds the console's port.
         EngineFailedError: The engine ended by itself.
     """
-    with open_system(settings, clock=clock) as system, listening_socket(settings.host, settings.port) as listener:
+    with (
+        open_system(settings, clock=clock, open_source=source_of(role, settings)) as system,
+        listening_socket(settings.host, settings.port) as listener,
+    ):
         with reading(system.database) as connection:
             if not accounts(connection):
                 log.warning("nobody can log in yet; run: watchkeeper account add --login … --name … --role supervisor")

@@ -67,6 +67,26 @@ class SampleBatch:
             np.concatenate([part.quality for part in parts]),
         )
 
+    def where(self, wanted: npt.NDArray[np.bool_]) -> SampleBatch:
+        """Return the samples that are wanted, in the same order."""
+        return SampleBatch(
+            self.point[wanted],
+            self.source_time_ns[wanted],
+            self.gateway_time_ns[wanted],
+            self.value[wanted],
+            self.quality[wanted],
+        )
+
+    def part(self, start: int, end: int) -> SampleBatch:
+        """Return the samples from ``start`` to before ``end``, without copying them."""
+        return SampleBatch(
+            self.point[start:end],
+            self.source_time_ns[start:end],
+            self.gateway_time_ns[start:end],
+            self.value[start:end],
+            self.quality[start:end],
+        )
+
     def rows(self) -> list[Sample]:
         """Turn columns into rows."""
         columns = zip(

@@ -109,3 +109,25 @@ class ConnectionStatus:
     """Samples and events that had come before, and were left out."""
     units: dict[str, UnitStatus] = field(default_factory=dict)
     """The devices on it, by asset id; filled when the driver is made."""
+
+
+@dataclass(slots=True, kw_only=True)
+class GatewayStatus:
+    """Live figures of a gateway that runs apart, as it last reported them."""
+
+    gateway_id: str
+    is_present: bool = False
+    """Whether it is connected to the bus now."""
+    detail: str = ""
+    """What is wrong with it, in words; empty while nothing is."""
+    reported_ns: int = 0
+    """When it last reported, by its clock; 0 for never."""
+    site_revision: str = ""
+    """Of the configuration that it reads by."""
+    waiting: dict[str, int] = field(default_factory=dict)
+    """Samples and events in its spool, by lane (``life-safety``, ``state``, ``telemetry``)."""
+    waiting_bytes: int = 0
+    oldest_ns: int = 0
+    """When the oldest record in its spool was taken; 0 for an empty spool."""
+    dropped: dict[str, int] = field(default_factory=dict)
+    """Samples and events that its spool had to drop, by lane, since it was begun."""

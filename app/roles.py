@@ -1,0 +1,74 @@
+"""The roles of a process: the whole of Watchkeeper, or a gateway and an engine that run apart and meet on the bus."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+
+from sqlalchemy import Engine
+
+from app.system import OpenSource, own_gateway
+from facility.class_files import load_classes
+from facility.clock import Clock
+from facility.errors import ConfigurationError, Mistake
+from facility.model import Facility
+from facility.settings import Settings
+from facility.storage.database import reading
+from facility.storage.repository import load_description
+from gateway.bus import site
+from gateway.bus.client import BusAddress
+from gateway.bus.receiver import Receiver
+from gateway.bus.topics import Topics
+from gateway.inbox import Inbox
+
+
+class RoleName(StrEnum):
+    """What a process does."""
+
+    ALL = "all"
+    """Gateway, engine, API and console together; no bus."""
+    GATEWAY = "gateway"
+    """Reads devices, keeps what they say on disk and sends it to the engine."""
+    ENGINE = "engine"
+    """Takes what gateways send; decides, keeps history, serves API and console."""
+
+
+def source_of(role: RoleName, settings: Settings) -> OpenSource:
+    """Return where the engine of a role has its samples from.
+
+    Raises:
+        ConfigurationError: The role needs the bus, and the settings name none.
+    """
+    if role is RoleName.ALL:
+        return own_gateway
+    address, topics = bus_address(settings), Topics(settings.bus_prefix)
+
+    def gateways_elsewhere(facility: Facility, database: Engine, inbox: Inbox, _clock: Clock) -> Receiver:
+        with reading(database) as connection:
+            written = load_description(connection, load_classes(), os.environ).written_connections
+        return Receiver(
+            address=address,
+            topics=topics,
+            facility=facility,
+            configuration=site.encode(facility, written),
+            deliver=inbox.put,
+        )
+
+    return gateways_elsewhere
+
+
+def bus_address(settings: Settings) -> BusAddress:
+    """Return where the bus is.
+
+    Raises:
+        ConfigurationError: The settings do not say, or say it wrongly.
+    """
+    if settings.bus_url is None:
+        message = "is not set; write the broker between gateway and engine, such as mqtt://127.0.0.1:1883"
+        raise ConfigurationError([Mistake("WATCHKEEPER_BUS_URL", 0, message)])
+    return BusAddress.of(
+        settings.bus_url,
+        ca_file=settings.bus_ca_file,
+        certificate_file=settings.bus_certificate_file,
+        key_file=settings.bus_key_file,
+    )
