@@ -60,6 +60,11 @@ class HistoryThread:
         """Tell whether the thread runs."""
         return self._thread.is_alive()
 
+    @property
+    def waiting(self) -> int:
+        """Return how many samples are not kept yet; from any thread."""
+        return self._waiting_samples + sum(map(len, self._taken.copy()))
+
     def put(self, deliveries: Sequence[Delivery]) -> None:
         """Hand over deliveries whose consequences are committed; returns at once."""
         for delivery in deliveries:

@@ -182,12 +182,13 @@ def assemble(
 
     with reading(database) as connection:
         rules = RuleEngine(facility, saved=load_states(connection), now_ns=clock.now_ns())
+    keeper = HistoryThread(history)
     engine = EngineThread(
         database=database,
         facility=facility,
         rules=rules,
         inbox=inbox,
-        history=HistoryThread(history),
+        history=keeper,
         latest=latest,
         clock=clock,
         on_commit=committed,
@@ -202,6 +203,8 @@ def assemble(
         connections=gateway.statuses,
         started_at_ns=clock.now_ns(),
         session_valid_for_s=settings.session_hours * 3600.0,
+        queues={"inbox": inbox, "history": keeper},
+        metrics_token=settings.metrics_token,
     )
     return System(facility=facility, database=database, inbox=inbox, engine=engine, gateway=gateway, services=services)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from dashboards.metrics import registry_of
 from dashboards.problems import add_problem_handlers
-from dashboards.routes import alarms, facility, live, session, workorders
+from dashboards.recent import NOTE_PERIOD_S, Recent
+from dashboards.routes import alarms, facility, gateway, live, metrics, session, workorders
 from dashboards.schemas import Problem
 from dashboards.services import Services
 
@@ -25,13 +28,17 @@ CONSOLE = Path(__file__).parent / "static"
 
 def create_app(services: Services) -> FastAPI:
     """Return the application over a running system."""
+    recent = Recent()
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        hub = asyncio.create_task(services.hub.run())
+        tasks = [
+            asyncio.create_task(job) for job in (services.hub.run(), services.loop_lag.run(), note(recent, services))
+        ]
         yield
-        hub.cancel()
-        await asyncio.gather(hub, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     app = FastAPI(
         title="Watchkeeper",
@@ -40,11 +47,20 @@ def create_app(services: Services) -> FastAPI:
         responses={"4XX": {"model": Problem, "content": {"application/problem+json": {}}}},
     )
     app.state.services = services
+    app.state.recent = recent
+    app.state.metrics = registry_of(services)
     add_problem_handlers(app)
-    for router in (session.router, facility.router, alarms.router, workorders.router, live.router):
-        app.include_router(router)
+    for part in (session, facility, alarms, workorders, gateway, metrics, live):
+        app.include_router(part.router)
     add_console(app, CONSOLE)
     return app
+
+
+async def note(recent: Recent, services: Services) -> None:
+    """Write down how far the gateway's counters are, until cancelled."""
+    while True:
+        recent.note(services.connections.values(), time.monotonic())
+        await asyncio.sleep(NOTE_PERIOD_S)
 
 
 class HashedFiles(StaticFiles):

@@ -322,6 +322,63 @@ class ConnectionView(View):
     last_good_at: datetime | None
 
 
+class UnitView(View):
+    """How one device on a connection is; counts are since the start."""
+
+    asset_id: str
+    name: LocalText
+    state: Literal["connecting", "up", "down"]
+    detail: str
+    """Why it is down; empty while it is up."""
+    requests: int
+    """On MQTT, messages received."""
+    timeouts: int
+    refusals: int
+    overruns: int
+    """Polls left out since the one before was not done."""
+    openings: int
+    """Times that its breaker opened."""
+    last_good_at: datetime | None
+    latency_p50_ms: float | None
+    """Of the answers of the last minute; ``null`` without any."""
+    latency_p99_ms: float | None
+
+
+class GatewayConnectionView(ConnectionView):
+    """One connection with its devices."""
+
+    protocol: str
+    endpoint: str
+    """Host and port, or a serial port."""
+    samples_per_s: float
+    """Over the last minute."""
+    duplicates: int
+    units: list[UnitView]
+    """Those that are down come first."""
+
+
+class QueueView(View):
+    """Where samples wait."""
+
+    name: str
+    """``inbox`` before the engine, ``history`` before the history."""
+    waiting: int
+    dropped: int
+    """Since the start."""
+
+
+class GatewayView(View):
+    """How the gateway is."""
+
+    now: datetime
+    connections: list[GatewayConnectionView]
+    """Those that are down come first, then those with devices that are."""
+    queues: list[QueueView]
+    loop_lag_p99_ms: float
+    """How late the event loop was within the last minute."""
+    loop_lag_worst_ms: float
+
+
 class StatusView(View):
     """How Watchkeeper itself is."""
 

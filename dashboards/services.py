@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Protocol
 
 from sqlalchemy import Engine
 
@@ -13,6 +14,21 @@ from facility.history.history import History
 from facility.latest import LatestValues
 from facility.model import Facility
 from gateway.events import ConnectionStatus
+from gateway.loop_lag import LoopLag
+
+
+class Queue(Protocol):
+    """Somewhere samples wait, within a bound."""
+
+    @property
+    def waiting(self) -> int:
+        """Samples that wait now."""
+        ...
+
+    @property
+    def dropped(self) -> int:
+        """Samples dropped since the start, since too many waited."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,3 +44,9 @@ class Services:
     connections: Mapping[str, ConnectionStatus]
     started_at_ns: int
     session_valid_for_s: float
+    queues: Mapping[str, Queue] = field(default_factory=dict)
+    """Where samples wait in this process, by name: ``inbox``, ``history``."""
+    loop_lag: LoopLag = field(default_factory=LoopLag)
+    """Of the event loop that runs the API; the API runs it."""
+    metrics_token: str = ""
+    """What ``GET /metrics`` must bring; empty: it is answered on this machine only."""

@@ -15,6 +15,7 @@ from dashboards.schemas import (
     AlarmDetail,
     AlarmView,
     AssetView,
+    ConnectionView,
     FacilityView,
     JournalEntry,
     PointView,
@@ -30,6 +31,7 @@ from facility.latest import LatestValue
 from facility.model import Asset, Facility, Point
 from facility.storage.outbox import Topic
 from facility.units import display_unit
+from gateway.events import ConnectionStatus
 from people.journal import journal_of
 from people.model import Account
 from workorders import repository as workorders
@@ -108,6 +110,22 @@ def point_view(point: Point) -> PointView:
         unit=display_unit(definition.unit),
         overview=definition.overview,
         states=words,
+    )
+
+
+# Gateway
+
+
+def connection_view(status: ConnectionStatus) -> ConnectionView:
+    """Show one connection's figures."""
+    return ConnectionView(
+        id=status.connection_id,
+        state=status.state.value,
+        detail=status.detail,
+        samples=status.samples,
+        errors=status.errors,
+        dropped=status.dropped,
+        last_good_at=moment_or_none(status.last_good_ns or None),
     )
 
 

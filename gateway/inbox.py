@@ -26,6 +26,12 @@ class Inbox:
         self._ready = threading.Condition()
         self._woken = False
 
+    @property
+    def waiting(self) -> int:
+        """Return how many samples wait for the engine."""
+        with self._ready:
+            return self._waiting + sum(len(delivery.batch) for delivery in self._kept)
+
     def put(self, delivery: Delivery) -> None:
         """Hand over one delivery; returns at once."""
         with self._ready:

@@ -8,12 +8,12 @@ from fastapi import APIRouter, Query
 
 from alarms import repository as alarms
 from dashboards.access import ServicesDep, ViewerDep
-from dashboards.schemas import ConnectionView, FacilityView, HistoryView, LimitView, Snapshot, StatusView
+from dashboards.schemas import FacilityView, HistoryView, LimitView, Snapshot, StatusView
 from dashboards.views import (
     alarm_views,
+    connection_view,
     facility_view,
     moment,
-    moment_or_none,
     number_or_none,
     order_views,
     value_rows,
@@ -23,7 +23,6 @@ from facility.equipment import Threshold
 from facility.errors import NotFoundError
 from facility.storage.database import reading
 from facility.storage.outbox import last_seq
-from gateway.events import ConnectionStatus
 from workorders import repository as workorders
 
 router = APIRouter(prefix="/api", tags=["facility"])
@@ -100,17 +99,4 @@ def status(services: ServicesDep, _viewer: ViewerDep) -> StatusView:
         rules=len(services.facility.rules),
         samples=services.latest.samples,
         connections=[connection_view(connection) for connection in services.connections.values()],
-    )
-
-
-def connection_view(status: ConnectionStatus) -> ConnectionView:
-    """Show one connection's figures."""
-    return ConnectionView(
-        id=status.connection_id,
-        state=status.state.value,
-        detail=status.detail,
-        samples=status.samples,
-        errors=status.errors,
-        dropped=status.dropped,
-        last_good_at=moment_or_none(status.last_good_ns or None),
     )

@@ -47,6 +47,8 @@ class RunningApi:
     clock: VirtualClock
     engine: EngineThread
     history: HistoryThread
+    connections: dict[str, ConnectionStatus]
+    """What the drivers would write."""
     accounts: dict[Role, Account]
 
     def samples(self, *values: tuple[str, float]) -> None:
@@ -67,7 +69,7 @@ class RunningApi:
 
 
 @contextmanager
-def running_api(folder: Path) -> Iterator[RunningApi]:
+def running_api(folder: Path, *, metrics_token: str = "") -> Iterator[RunningApi]:
     """Run the server in a thread until the block ends."""
     database = open_database(f"sqlite:///{folder / 'api.db'}")
     metadata.create_all(database)
@@ -80,7 +82,7 @@ def running_api(folder: Path) -> Iterator[RunningApi]:
             for role in (Role.OPERATOR, Role.SUPERVISOR, Role.ENGINEER, Role.TECHNICIAN)
         }
     history = DuckDbHistory(folder / "history.duckdb")
-    keeper = HistoryThread(history)
+    keeper, inbox = HistoryThread(history), Inbox()
     latest = LatestValues(max(facility.points))
     hub = LiveHub(database, facility, latest, clock)
 
@@ -91,12 +93,13 @@ def running_api(folder: Path) -> Iterator[RunningApi]:
         database=database,
         facility=facility,
         rules=RuleEngine(facility, now_ns=START_NS),
-        inbox=Inbox(),
+        inbox=inbox,
         history=keeper,
         latest=latest,
         clock=clock,
         on_commit=committed,
     )
+    connections = {"wire": ConnectionStatus(connection_id="wire")}
     services = Services(
         database=database,
         facility=facility,
@@ -104,9 +107,11 @@ def running_api(folder: Path) -> Iterator[RunningApi]:
         latest=latest,
         history=history,
         hub=hub,
-        connections={"wire": ConnectionStatus(connection_id="wire")},
+        connections=connections,
         started_at_ns=START_NS,
         session_valid_for_s=3600.0,
+        queues={"inbox": inbox, "history": keeper},
+        metrics_token=metrics_token,
     )
     with listening_socket("127.0.0.1", 0) as listener, serving(services, listener) as address:
         yield RunningApi(
@@ -116,6 +121,7 @@ def running_api(folder: Path) -> Iterator[RunningApi]:
             clock=clock,
             engine=engine,
             history=keeper,
+            connections=connections,
             accounts=accounts,
         )
     history.close()
