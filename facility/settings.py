@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 class Settings(BaseSettings):
@@ -33,6 +33,29 @@ class Settings(BaseSettings):
     influx_token: str = Field(default="", repr=False)
     influx_org: str = "watchkeeper"
     influx_bucket: str = "watchkeeper"
+    bus_url: str | None = Field(default=None, repr=False)
+    """Broker between a gateway and an engine that run apart, such as ``mqtts://gateway-1:secret@bus.example:8883``."""
+    bus_prefix: str = Field(default="watchkeeper", pattern=r"^[^/+#\s]+(/[^/+#\s]+)*$")
+    """What all topics on it begin with; each site that shares a broker needs its own."""
+    bus_ca_file: Path | None = None
+    """PEM file of certificates that vouch for the broker; ``None``: the machine's own."""
+    bus_certificate_file: Path | None = None
+    """PEM file with our own certificate; ``None``: the broker wants none."""
+    bus_key_file: Path | None = None
+    """PEM file with its key; ``None``: it stands in ``bus_certificate_file``."""
+    gateway_id: str = Field(default="gateway-1", pattern=r"^[\w.-]{1,64}$")
+    """Name of this gateway on the bus; each gateway needs its own."""
+    gateway_connections: Annotated[frozenset[str], NoDecode] = frozenset()
+    """Connections that this gateway reads, separated by commas; empty: all of the site."""
+    spool_megabytes: float = Field(default=512.0, gt=0.0)
+    """Size of a gateway's spool; beyond it the oldest telemetry is dropped, state changes and events never."""
+    spool_days: float = Field(default=7.0, gt=0.0)
+    """How long a gateway keeps telemetry that the engine did not take; state changes and events are kept for ever."""
+
+    @field_validator("gateway_connections", mode="before")
+    @classmethod
+    def _separated_by_commas(cls, value: object) -> object:
+        return frozenset(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
 
     @model_validator(mode="before")
     @classmethod
