@@ -18,7 +18,7 @@ from facility.errors import ConfigurationError
 from facility.model import Protocol
 from facility.quality import Quality
 from gateway.drivers.driver import DeviceConfig, DriverConfig
-from gateway.drivers.modbus.driver import ModbusDriver, next_due
+from gateway.drivers.modbus.driver import ModbusDriver
 from gateway.events import ConnectionState
 from gateway.profiles import load_profiles
 from tests.gateway.driver_site import Collector, PointPlace, analog, device, driver_config, running, states, until
@@ -264,15 +264,8 @@ def test_every_mistake_of_a_line_is_named_before_anything_is_opened() -> None:
         ModbusDriver(line(1, Collector(), *devices))
     assert [(mistake.file, mistake.message.split(":")[0]) for mistake in caught.value.mistakes] == [
         ("meter-1/a", "register"),
-        ("meter-1/b", "uint16 has no bit 16; take one below 16 of a uint16 or below 32 of a uint32"),
+        ("meter-1/b", "uint16 has no bit 16; take one below 16 of a uint16, 32 of a uint32 or 64 of a uint64"),
         ("meter-1/c", "typ"),
         ("meter-2", "poll_s"),
         ("meter-3/a", "a float32 at 65535 reaches beyond the last register, 65535"),
     ]
-
-
-@pytest.mark.parametrize(
-    ("ended_s", "next_s"), [(10.1, 11.0), (10.999, 11.0), (11.3, 11.0), (12.9, 12.0), (15.2, 15.0)]
-)
-def test_a_late_unit_takes_the_turn_it_is_in_and_skips_those_that_passed(ended_s: float, next_s: float) -> None:
-    assert next_due(10.0, 1.0, ended_s) == pytest.approx(next_s)

@@ -1,85 +1,154 @@
-"""One TCP connection to a Modbus device or gateway, shared by all units behind it."""
+"""One Modbus line: a connection shared by all units behind it, on which one request goes after another."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from typing import Final
-
-from pymodbus.client import AsyncModbusTcpClient
-from pymodbus.exceptions import ModbusException
-from pymodbus.pdu import ModbusPDU
+import contextlib
+import heapq
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 from facility.errors import DeviceUnreachableError
-from gateway.drivers.modbus.plan import Block
+from facility.modbus_options import ModbusOptions
+from facility.model import Connection
+from gateway.drivers.modbus.pdu import UNIT_SILENT, data_of
+from gateway.drivers.modbus.wire import Wire, open_wire
+from gateway.events import UnitStatus
 
-_NEVER: Final = 10**9
-_INPUT_REGISTERS: Final = 4
-_UNIT_SILENT: Final = frozenset({10, 11})
-"""Exceptions by which a gateway says that the unit behind it did not answer."""
 
-# pymodbus logs every single timeout as an error; the driver says once when a unit is lost and once when it is back.
-logging.getLogger("pymodbus.logging").setLevel(logging.CRITICAL)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Station:
+    """Whom requests are for, and where they are counted."""
+
+    unit: int
+    figures: UnitStatus
+    pause_s: float = 0.0
+    """Wall seconds of silence that the device needs between its answer and the next request to it."""
+
+
+class Turns:
+    """Whose turn it is on a line: commands before polls, each kind in the order it came."""
+
+    def __init__(self) -> None:
+        self._taken = False
+        self._arrivals = 0
+        self._waiting: list[tuple[bool, int, asyncio.Future[None]]] = []
+
+    async def take(self, *, ahead: bool) -> None:
+        """Wait for a turn; ``ahead`` of everything that is not."""
+        if not self._taken:
+            self._taken = True
+            return
+        self._arrivals += 1
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (not ahead, self._arrivals, turn))
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # the turn came in the same instant
+                self.give_back()
+            raise
+
+    def give_back(self) -> None:
+        """Let the next one have its turn."""
+        while self._waiting:
+            _, _, turn = heapq.heappop(self._waiting)
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._taken = False
 
 
 class Line:
-    """An open client; a new one is made for every connection, so nothing of a broken one lives on."""
+    """The line of one connection; opens once, a new one is made to connect again."""
 
-    def __init__(self, host: str, port: int, timeout_s: float) -> None:
-        self.endpoint = f"{host}:{port}"
-        self._timeout_s = timeout_s
-        # Retry and reconnect belong to the driver: the library's own would block every unit and back off to 300 s.
-        self._client = AsyncModbusTcpClient(host, port=port, timeout=timeout_s, retries=0, reconnect_delay=0)
-        self._client.set_max_no_responses(_NEVER)
+    def __init__(self, connection: Connection, options: ModbusOptions) -> None:
+        self.endpoint = options.serial or f"{connection.host}:{connection.port}"
+        self._connection = connection
+        self._options = options
+        self._pause_s = options.pause_ms / 1000
+        self._wire: Wire | None = None
+        self._turns = Turns()
+        self._quiet_from_s = 0.0
+        """When the last exchange ended, on the event loop's clock."""
+        self._unit_quiet_from_s: dict[int, float] = {}
+        """The same for units that need a pause of their own."""
 
     @property
     def is_open(self) -> bool:
         """Say whether the connection stands, as far as this side knows."""
-        return self._client.connected
+        return self._wire is not None and self._wire.is_open
 
-    async def open(self) -> bool:
-        """Connect once; return whether it worked."""
-        return await self._client.connect()
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._client.close()
-
-    async def read(self, unit: int, block: Block) -> list[int] | int:
-        """Return a block's registers, or the exception code by which the device refused.
-
-        A device may send more or fewer registers than it was asked for, and none where it answers another function.
+    async def open(self) -> None:
+        """Connect once.
 
         Raises:
-            DeviceUnreachableError: The unit did not answer.
+            OSError: It did not work; says why.
         """
+        self._wire = await open_wire(self._connection, self._options)
+
+    def close(self) -> None:
+        """Break the connection off; requests under way and waiting fail at once."""
+        if self._wire is not None:
+            self._wire.close()
+
+    @contextlib.asynccontextmanager
+    async def turn(self, *, ahead: bool) -> AsyncIterator[None]:
+        """Have the line for several requests that nobody else's may come between."""
+        await self._turns.take(ahead=ahead)
         try:
-            response = await self._request(unit, block)
-        except ModbusException as error:
-            raise self._silent(unit) from error
-        if not response.isError():
-            return list(response.registers) if response.function_code == block.function else []
-        if response.exception_code in _UNIT_SILENT:
-            raise self._silent(unit)
-        return response.exception_code
+            yield
+        finally:
+            self._turns.give_back()
 
-    async def _request(self, unit: int, block: Block) -> ModbusPDU:
-        client = self._client
-        ask = client.read_input_registers if block.function == _INPUT_REGISTERS else client.read_holding_registers
-        response = await ask(block.start, count=block.count, device_id=unit)
-        _end_if_cancelled()
-        return response
+    async def ask(self, station: Station, request: bytes) -> bytes | int:
+        """Send one poll's request when its turn comes; see :meth:`ask_now`."""
+        await self._turns.take(ahead=False)
+        try:
+            return await self.ask_now(station, request)
+        finally:
+            self._turns.give_back()
 
-    def _silent(self, unit: int) -> DeviceUnreachableError:
-        return DeviceUnreachableError(f"Modbus unit {unit}", self.endpoint, self._timeout_s)
+    async def ask_now(self, station: Station, request: bytes) -> bytes | int:
+        """Return an answer's data, or the exception code by which the device refused; the turn is the caller's.
 
+        A device may answer with more or fewer registers than it was asked for, or with another function: that is the
+        code ``NONSENSE``.
 
-def _end_if_cancelled() -> None:
-    """Let a cancellation take effect that came in the same instant as the answer.
+        Raises:
+            DeviceUnreachableError: The unit did not answer, or the line is not open.
+        """
+        if self._wire is None:
+            raise self._unreachable(station)
+        await self._keep_quiet(station, self._wire)
+        figures, loop = station.figures, asyncio.get_running_loop()
+        figures.requests += 1
+        asked_s = loop.time()
+        try:
+            answer = data_of(request, await self._wire.exchange(station.unit, request, self._options.timeout_s))
+        except (TimeoutError, ConnectionError) as error:
+            figures.timeouts += 1
+            raise self._unreachable(station) from error
+        finally:
+            self._quiet_from_s = self._unit_quiet_from_s[station.unit] = loop.time()
+        figures.latency.add(self._quiet_from_s - asked_s)
+        return self._judged(station, answer)
 
-    The library waits with ``asyncio.wait_for``, which in Python 3.11 then returns the answer and forgets that it was
-    told to stop.
-    """
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
+    def _judged(self, station: Station, answer: bytes | int) -> bytes | int:
+        if isinstance(answer, int):
+            if answer in UNIT_SILENT:
+                station.figures.timeouts += 1
+                raise self._unreachable(station)
+            station.figures.refusals += 1
+        return answer
+
+    async def _keep_quiet(self, station: Station, wire: Wire) -> None:
+        """Wait until wire, line and device have had their silence."""
+        line_s = self._quiet_from_s + max(self._pause_s, wire.gap_s)
+        unit_s = self._unit_quiet_from_s.get(station.unit, 0.0) + station.pause_s
+        wait_s = max(line_s, unit_s) - asyncio.get_running_loop().time()
+        if wait_s > 0:
+            await asyncio.sleep(wait_s)
+
+    def _unreachable(self, station: Station) -> DeviceUnreachableError:
+        return DeviceUnreachableError(f"Modbus unit {station.unit}", self.endpoint, self._options.timeout_s)

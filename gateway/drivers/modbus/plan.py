@@ -1,7 +1,8 @@
 """Which registers to read together: pure, so that every device's map can be tested without a device.
 
 Values that lie near each other are read in one request, unread registers between them included. A device that refuses
-to read across a gap teaches a *hole*, and later plans keep out of it.
+to read across a gap teaches a *hole*, and later plans keep out of it. Coils and discrete inputs have an address for
+each bit; where limits speak of registers, sixteen of them count as one.
 """
 
 from __future__ import annotations
@@ -10,11 +11,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from gateway.drivers.modbus.pdu import BIT_FUNCTIONS, MAX_BITS
+
 MAX_REGISTERS: Final = 120
 """Registers in one request; Modbus allows 125 and some devices count their own header."""
 
 MAX_GAP: Final = 8
 """Unread registers in a row worth reading along rather than asking twice."""
+
+BITS_PER_REGISTER: Final = 16
 
 
 @dataclass(frozen=True, slots=True, order=True, kw_only=True)
@@ -22,10 +27,10 @@ class Span:
     """The registers of one value."""
 
     function: int
-    """Modbus function code that reads it: 3 holding, 4 input registers."""
+    """Modbus function code that reads it: 1 coils, 2 discrete inputs, 3 holding, 4 input registers."""
     start: int
     width: int
-    """Registers, at least 1."""
+    """Registers or bits, at least 1."""
     column: int
     """Place of the value among its unit's points."""
 
@@ -72,8 +77,18 @@ class Block:
 
     @property
     def count(self) -> int:
-        """Return how many registers the request asks for."""
+        """Return how many registers or bits the request asks for."""
         return self.end - self.start
+
+    @property
+    def registers(self) -> int:
+        """Return how many registers the request is worth, sixteen bits being one."""
+        return -(-self.count // addresses_per_register(self.function))
+
+
+def addresses_per_register(function: int) -> int:
+    """Return how many addresses make sixteen bits."""
+    return BITS_PER_REGISTER if function in BIT_FUNCTIONS else 1
 
 
 def plan(
@@ -119,11 +134,11 @@ def hole_between(left: Block, right: Block) -> Hole:
 
 def _joins(first: Span, end: int, span: Span, *, max_gap: int, max_registers: int, holes: Sequence[Hole]) -> bool:
     """Say whether a span may join the block from ``first`` to ``end``."""
-    new_end = max(end, span.end)
+    new_end, addresses = max(end, span.end), addresses_per_register(first.function)
     return (
         span.function == first.function
-        and span.start - end <= max_gap
-        and new_end - first.start <= max_registers
+        and span.start - end <= max_gap * addresses
+        and new_end - first.start <= min(MAX_BITS, max_registers * addresses)
         and not any(hole.lies_in(first.function, first.start, new_end) for hole in holes)
     )
 

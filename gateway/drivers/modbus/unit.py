@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Final
 
 import numpy as np
@@ -13,15 +14,15 @@ from facility.quality import BAD_FROM, Quality
 from facility.samples import SampleBatch
 from gateway.conversion import ColumnConverter
 from gateway.drivers.driver import DeviceConfig
-from gateway.drivers.modbus.codec import BlockCodec
-from gateway.drivers.modbus.line import Line
+from gateway.drivers.modbus import pdu
+from gateway.drivers.modbus.codec import BitBlockCodec, BlockCodec
+from gateway.drivers.modbus.commands import Commands
+from gateway.drivers.modbus.line import Line, Station
+from gateway.drivers.modbus.pdu import BIT_FUNCTIONS, ILLEGAL_ADDRESS, ILLEGAL_FUNCTION, ILLEGAL_VALUE, NONSENSE
 from gateway.drivers.modbus.plan import Block, Hole, bisect, hole_between, plan
+from gateway.drivers.modbus.schedule import Pace
 from gateway.drivers.modbus.settings import RegisterPoint, device_settings, register_points
-
-ILLEGAL_FUNCTION: Final = 1
-ILLEGAL_ADDRESS: Final = 2
-ILLEGAL_VALUE: Final = 3
-"""Modbus exception codes; how a device says that it has no such function, no such register, or not so many."""
+from gateway.events import UnitStatus
 
 RETRY_REFUSED_S: Final = 300.0
 """Wall seconds after which a point that the device refused is asked for again."""
@@ -29,8 +30,8 @@ RETRY_REFUSED_S: Final = 300.0
 MAX_LESSONS: Final = 8
 """Times that a plan is improved within one reading; a device that keeps changing its mind must not hold up its line."""
 
-Answer = npt.NDArray[np.float64] | Quality
-"""A block's raw values, or why there are none."""
+Answer = bytes | Quality
+"""A block's data, or why there is none."""
 
 
 class Layout:
@@ -38,35 +39,49 @@ class Layout:
 
     def __init__(self, points: Sequence[RegisterPoint], blocks: Sequence[Block]) -> None:
         ordered = [points[span.column] for block in blocks for span in block.spans]
-        self.blocks = [
-            (block, BlockCodec([points[span.column].field(block.start) for span in block.spans])) for block in blocks
-        ]
+        self.blocks = [(block, pdu.read(block.function, block.start, block.count)) for block in blocks]
         self.keys = np.array([each.point.key for each in ordered], np.int32)
         self.columns = np.array([each.span.column for each in ordered], np.intp)
-        self._converter = ColumnConverter([each.converter for each in ordered])
+        self._codecs = [_codec(points, block) for block in blocks]
+        self._converters = [each.converter for each in ordered]
+        self._converter = ColumnConverter(self._converters)
 
     def convert(self, answers: Sequence[Answer]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint8]]:
         """Return values and qualities in the order of ``keys``."""
         raw = np.full(len(self.keys), np.nan)
         refused: list[tuple[slice, Quality]] = []
+        texts: list[tuple[int, str]] = []
         start = 0
-        for (block, _), answer in zip(self.blocks, answers, strict=True):
+        for (block, _), codec, answer in zip(self.blocks, self._codecs, answers, strict=True):
             place = slice(start, start + len(block.spans))
             start = place.stop
             if isinstance(answer, Quality):
                 refused.append((place, answer))
             else:
-                raw[place] = answer
+                raw[place] = codec.decode(answer)
+                texts += [(place.start + at, text) for at, text in codec.texts(answer)]
         values, quality = self._converter.convert(raw)
+        for at, text in texts:
+            values[at], quality[at] = self._converters[at].convert_field(text)
         for place, reason in refused:
             quality[place] = reason
         return values, quality
 
 
+class PollGroup(Pace):
+    """Those points of a device that are read at one pace."""
+
+    def __init__(self, unit: Unit, points: Sequence[RegisterPoint], *, speed: float) -> None:
+        super().__init__(unit=unit.number, period_s=points[0].poll_s / speed)
+        self.device = unit
+        self.points = tuple(points)
+        self.layout = unit.planned(self.points)
+
+
 class Unit:
     """Reads one device; learns which registers it refuses and keeps the last value of every point."""
 
-    def __init__(self, device: DeviceConfig, *, speed: float) -> None:
+    def __init__(self, device: DeviceConfig, figures: UnitStatus, *, speed: float) -> None:
         """Prepare one device; ``speed`` is the clock's facility seconds in a wall second.
 
         Raises:
@@ -75,40 +90,39 @@ class Unit:
         settings = device_settings(device)
         self.asset_id = device.asset.id
         self.number = settings.unit
-        self.period_s = settings.poll_s / speed
-        """Wall seconds between two readings."""
-        self.due_s = 0.0
-        """When it is read next, on the event loop's clock."""
+        self.figures = figures
         self.lost = False
         """Its points have been reported as lost, and nothing has come since."""
-        self._max_gap = settings.max_gap
+        self._station = Station(unit=settings.unit, figures=figures, pause_s=settings.pause_ms / 1000)
+        self._max_gap = settings.gap
         self._max_registers = settings.max_registers
         self._points = register_points(device, settings)
+        self.commands = Commands(device, settings, self._points, self._station)
         self._addresses = {point.key: point.address for point in device.points}
         self._all_keys = np.array([point.key for point in device.points], np.int32)
         self._last = np.full(len(self._points), np.nan)
         self._holes: set[Hole] = set()
         self._refused: set[int] = set()
         self._refused_until_s = 0.0
-        self._layout = self._planned()
+        self.groups = self._grouped(speed)
 
-    async def poll(self, line: Line, clock: Clock, now_s: float) -> SampleBatch:
-        """Read every point once.
+    async def poll(self, group: PollGroup, line: Line, clock: Clock, now_s: float) -> SampleBatch:
+        """Read every point of a group once.
 
         Raises:
             DeviceUnreachableError: The unit did not answer; whatever came before is dropped with it.
         """
         if self._refused and now_s >= self._refused_until_s:
             self._refused.clear()
-            self._layout = self._planned()
+            self._plan_anew()
         before = set(self._refused)
-        answers, lessons = await self._read(line)
+        answers, lessons = await self._read(line, group)
         rounds = 0
         while lessons and rounds < MAX_LESSONS:
             rounds += 1
             await self._learn(line, lessons, now_s)
-            answers, lessons = await self._read(line)
-        return self._batch(answers, self._refused - before, clock.now_ns())
+            answers, lessons = await self._read(line, group)
+        return self._batch(group.layout, answers, self._refused - before, clock.now_ns())
 
     def lose(self, now_ns: int) -> SampleBatch:
         """Return one sample per point that says the device is lost, with the value last known."""
@@ -129,37 +143,44 @@ class Unit:
         refused = {self._points[column].point.address: Quality.BAD_CONFIGURATION.label for column in self._refused}
         return refused | bad
 
-    def _planned(self) -> Layout:
-        spans = [each.span for each in self._points if each.span.column not in self._refused]
+    def planned(self, points: Sequence[RegisterPoint]) -> Layout:
+        """Return how to read some of the device's points, with all that it has taught so far."""
+        spans = [each.span for each in points if each.span.column not in self._refused]
         refused = [self._points[column].span for column in self._refused]
         holes = self._holes | {Hole(function=span.function, start=span.start, end=span.end) for span in refused}
         blocks = plan(spans, max_gap=self._max_gap, max_registers=self._max_registers, holes=holes)
         return Layout(self._points, blocks)
 
-    async def _read(self, line: Line) -> tuple[list[Answer], list[tuple[Block, int]]]:
+    def _grouped(self, speed: float) -> list[PollGroup]:
+        paces = groupby(sorted(self._points, key=_pace), key=_pace)
+        return [PollGroup(self, list(points), speed=speed) for _, points in paces]
+
+    def _plan_anew(self) -> None:
+        for group in self.groups:
+            group.layout = self.planned(group.points)
+
+    async def _read(self, line: Line, group: PollGroup) -> tuple[list[Answer], list[tuple[Block, int]]]:
         """Return every block's answer, and the blocks whose refusal teaches something about the plan."""
         answers: list[Answer] = []
         lessons: list[tuple[Block, int]] = []
-        for block, codec in self._layout.blocks:
-            answer = await line.read(self.number, block)
-            if isinstance(answer, int):
-                answers.append(_refusal(answer))
-                if answer in {ILLEGAL_ADDRESS, ILLEGAL_VALUE}:
-                    lessons.append((block, answer))
-            elif len(answer) != block.count:
-                answers.append(Quality.BAD_MALFORMED)
-            else:
-                answers.append(codec.decode(answer))
+        for block, request in group.layout.blocks:
+            answer = await line.ask(self._station, request)
+            if isinstance(answer, bytes):
+                answers.append(answer)
+                continue
+            answers.append(_refusal(answer))
+            if answer in {ILLEGAL_ADDRESS, ILLEGAL_VALUE}:
+                lessons.append((block, answer))
         return answers, lessons
 
     async def _learn(self, line: Line, lessons: Sequence[tuple[Block, int]], now_s: float) -> None:
         """Find out what a device refuses, and plan anew."""
         for block, exception in lessons:
             if exception == ILLEGAL_VALUE and bisect(block):
-                self._max_registers = max(1, min(self._max_registers, block.count // 2))
+                self._max_registers = max(1, min(self._max_registers, block.registers // 2))
             else:
                 await self._search(line, block)
-        self._layout = self._planned()
+        self._plan_anew()
         if self._refused:
             self._refused_until_s = now_s + RETRY_REFUSED_S
 
@@ -173,13 +194,12 @@ class Unit:
 
     async def _readable(self, line: Line, block: Block) -> bool:
         """Say whether a block can be read as a whole; learn from it if not."""
-        if await line.read(self.number, block) != ILLEGAL_ADDRESS:
+        if await line.ask(self._station, pdu.read(block.function, block.start, block.count)) != ILLEGAL_ADDRESS:
             return True
         await self._search(line, block)
         return False
 
-    def _batch(self, answers: Sequence[Answer], newly_refused: set[int], now_ns: int) -> SampleBatch:
-        layout = self._layout
+    def _batch(self, layout: Layout, answers: Sequence[Answer], newly_refused: set[int], now_ns: int) -> SampleBatch:
         values, quality = layout.convert(answers)
         self._last[layout.columns] = np.where(np.isnan(values), self._last[layout.columns], values)
         read = _columns(layout.keys, values, quality, now_ns)
@@ -190,7 +210,18 @@ class Unit:
         return SampleBatch.concatenate([read, _columns(keys, np.full(len(keys), np.nan), reasons, now_ns)])
 
 
+def _pace(point: RegisterPoint) -> float:
+    return point.poll_s
+
+
+def _codec(points: Sequence[RegisterPoint], block: Block) -> BlockCodec | BitBlockCodec:
+    fields = [points[span.column].field(block.start) for span in block.spans]
+    return BitBlockCodec(fields) if block.function in BIT_FUNCTIONS else BlockCodec(fields)
+
+
 def _refusal(exception: int) -> Quality:
+    if exception == NONSENSE:
+        return Quality.BAD_MALFORMED
     return Quality.BAD_CONFIGURATION if exception == ILLEGAL_FUNCTION else Quality.BAD_DEVICE_EXCEPTION
 
 
