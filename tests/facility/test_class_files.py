@@ -9,7 +9,17 @@ from pathlib import Path
 import pytest
 
 from facility.class_files import SHIPPED, load_classes
-from facility.equipment import EquipmentClass, LimitSide, OrderKind, PointKind, Priority, State, Threshold
+from facility.equipment import (
+    BadQuality,
+    EquipmentClass,
+    LimitSide,
+    NoData,
+    OrderKind,
+    PointKind,
+    Priority,
+    State,
+    Threshold,
+)
 from facility.errors import ConfigurationError
 
 CLASSES = load_classes()
@@ -72,6 +82,22 @@ def test_life_safety_is_raised_at_once_latches_and_calls_somebody(equipment: Equ
             assert rule.priority is Priority.CRITICAL
             assert rule.order is not None
             assert equipment.orders[rule.order].kind is OrderKind.EMERGENCY
+
+
+@pytest.mark.parametrize("equipment", CLASSES.values(), ids=list(CLASSES))
+def test_a_lost_device_of_any_class_is_exactly_one_alarm_that_sends_somebody(equipment: EquipmentClass) -> None:
+    watching = [rule for rule in equipment.rules.values() if isinstance(rule.condition, BadQuality | NoData)]
+    assert [rule.name for rule in watching] == ["communication_lost"]
+    assert isinstance(watching[0].condition, BadQuality)
+    assert watching[0].order is not None
+
+
+def test_a_lost_panel_is_not_also_an_alarm_of_each_device_behind_it() -> None:
+    for name in ("smoke-detector", "manual-call-point"):
+        condition = CLASSES[name].rules["communication_lost"].condition
+        assert isinstance(condition, BadQuality)
+        assert "bad_communication" not in condition.reasons
+        assert condition.timeout_s is None
 
 
 @pytest.mark.parametrize("equipment", CLASSES.values(), ids=list(CLASSES))
@@ -214,3 +240,9 @@ def test_mistakes_of_all_files_are_told_at_once(tmp_path: Path) -> None:
 def test_an_empty_folder_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="has no class files"):
         load_classes(tmp_path)
+
+
+def test_a_rule_on_a_quality_that_does_not_exist_is_told_what_was_meant(tmp_path: Path) -> None:
+    text = (SHIPPED / "pump.yaml").read_text(encoding="utf-8").replace("[bad_communication]", "[bad_comunication]")
+    (message,) = refused(tmp_path, text)
+    assert "'bad_comunication' is no quality; did you mean 'bad_communication'?" in message

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facility.class_files import load_classes
-from facility.equipment import LimitDefinition, LimitSide, NoData, Priority, State, Threshold
+from facility.equipment import BadQuality, LimitDefinition, LimitSide, Priority, State, Threshold
 from facility.errors import ConfigurationError
 from facility.model import SiteDescription
 from facility.site_export import site_text, write_site
@@ -96,7 +96,7 @@ def test_an_asset_changes_its_class_rules_in_its_own_units() -> None:
     assert isinstance(seal.condition, State)
     assert seal.condition.states == ["leak", "dry"]
     assert seal.order is None
-    assert isinstance(silent.condition, NoData)
+    assert isinstance(silent.condition, BadQuality)
     assert silent.condition.timeout_s == 30
     assert "dry_run" not in rules
 
@@ -133,7 +133,7 @@ def test_an_asset_changes_its_class_rules_in_its_own_units() -> None:
         ("dry_run: {order: nothing_known}", "pump has no order template 'nothing_known'"),
         (
             "communication_lost: {limits: {high: 3}}",
-            "communication_lost has no 'limits'; it takes timeout_s, priority,",
+            "communication_lost has no 'limits'; it takes timeout_s, on_delay_s, off_delay_s, priority,",
         ),
     ],
 )

@@ -113,6 +113,7 @@ export const en = {
     high: "high",
     high_high: "very high",
     no_data: "no data",
+    bad_quality: "cannot be trusted",
     state: "by its state",
   },
   transition: {

@@ -103,7 +103,15 @@ export const zh: Translation = {
     notAcknowledged: "尚无",
     comment: "备注",
   },
-  reason: { low_low: "极低", low: "低", high: "高", high_high: "极高", no_data: "无数据", state: "状态" },
+  reason: {
+    low_low: "极低",
+    low: "低",
+    high: "高",
+    high_high: "极高",
+    no_data: "无数据",
+    bad_quality: "数据不可信",
+    state: "状态",
+  },
   transition: {
     raised: "发生",
     returned: "再次发生",
