@@ -35,6 +35,9 @@ from facility.storage.database import open_database, reading
 from facility.storage.migrate import upgrade
 from facility.storage.outbox import forget_before, last_seq
 from facility.storage.repository import import_site, load_facility
+from gateway.commands.commander import Commander
+from gateway.commands.service import Site
+from gateway.commands.writables import writable_points
 from gateway.events import ConnectionStatus
 from gateway.gateway import Gateway
 from gateway.inbox import Inbox
@@ -193,6 +196,11 @@ def assemble(
         clock=clock,
         on_commit=committed,
     )
+    writables = writable_points(facility, load_profiles())
+    commander = None
+    if isinstance(gateway, Gateway):
+        site = Site(facility=facility, writables=writables)
+        commander = Commander(database=database, devices=gateway, site=site, clock=clock, on_change=hub.wake)
     services = Services(
         database=database,
         facility=facility,
@@ -203,6 +211,8 @@ def assemble(
         connections=gateway.statuses,
         started_at_ns=clock.now_ns(),
         session_valid_for_s=settings.session_hours * 3600.0,
+        writables=writables,
+        commander=commander,
         queues={"inbox": inbox, "history": keeper},
         metrics_token=settings.metrics_token,
     )
@@ -239,16 +249,24 @@ def listening_socket(host: str, port: int) -> socket.socket:
 async def flowing(system: System) -> AsyncIterator[asyncio.Task[None]]:
     """Let samples flow from gateway to engine until the block ends: first no more samples, then the last commit.
 
-    Gives the gateway's task, which ends by itself only when it fails.
+    Gives the gateway's task, with that of the commands to it, which ends by itself only when it fails.
     """
     system.engine.start()
-    gateway = asyncio.create_task(system.gateway.run(), name="gateway")
+    gateway = asyncio.create_task(_reach_devices(system), name="gateway")
     try:
         yield gateway
     finally:
         gateway.cancel()
         await asyncio.gather(gateway, return_exceptions=True)
         await asyncio.to_thread(system.engine.stop)
+
+
+async def _reach_devices(system: System) -> None:
+    """Run the gateway, and beside it the commands to its devices."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(system.gateway.run(), name="gateway")
+        if system.services.commander is not None:
+            group.create_task(system.services.commander.run(), name="commands")
 
 
 async def serve(system: System, listener: socket.socket, stop: asyncio.Event) -> None:

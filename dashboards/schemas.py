@@ -81,6 +81,19 @@ class SpaceView(View):
     parent: str | None
 
 
+class CommandableView(View):
+    """Within which limits a point may be commanded."""
+
+    low: float | None
+    """Least value in the point's unit; null for states."""
+    high: float | None
+    codes: list[int]
+    """Of the states that may be commanded; empty for numbers."""
+    roles: list[Role]
+    longest_s: float
+    """The longest a command may hold."""
+
+
 class PointView(View):
     """One point and how to show it."""
 
@@ -93,6 +106,8 @@ class PointView(View):
     overview: bool
     states: dict[int, LocalText]
     """Code to words; empty for numbers."""
+    commandable: CommandableView | None
+    """Null: it is only read."""
 
 
 class AssetView(View):
@@ -294,6 +309,79 @@ class Cancel(Command):
     reason: str = Field(min_length=1, max_length=2000)
 
 
+# Commands to devices
+
+
+class CommandView(View):
+    """A value that somebody wants a point to have, for a time."""
+
+    id: int
+    version: int
+    request_id: str
+    point_key: int
+    asset_id: str
+    value: float
+    """In the point's unit, or the code of a state."""
+    priority: int
+    """BACnet's; other protocols ignore it."""
+    state: Literal[
+        "requested",
+        "sent",
+        "confirmed",
+        "expiring",
+        "returning",
+        "failing",
+        "expired",
+        "relinquished",
+        "superseded",
+        "refused",
+        "failed",
+    ]
+    reason: str
+    author: str
+    requested_at: datetime
+    expires_at: datetime
+    shown: float | None
+    """What the device showed last."""
+    detail: str | None
+    """Why it is not as it should be."""
+    ended_at: datetime | None
+
+
+class CommandDetail(CommandView):
+    """One command with what happened to it."""
+
+    journal: list[JournalEntry]
+
+
+class CommandList(View):
+    """Commands, the newest first."""
+
+    commands: list[CommandView]
+    total: int
+
+
+class RequestCommand(Command):
+    """Have a point take a value for a time."""
+
+    request_id: str = Field(min_length=8, max_length=64)
+    """Your own identity of this request, such as a UUID: sent again, it does nothing twice."""
+    point_key: int
+    value: float = Field(allow_inf_nan=False)
+    """In the point's unit, or the code of a state."""
+    hold_s: float | None = Field(default=None, gt=0.0, allow_inf_nan=False)
+    """Seconds after which it is taken back; null: the longest that the point allows."""
+    reason: str = Field(min_length=1, max_length=2000)
+    holder: int | None = None
+    """The command that held the point when the person looked; null for none."""
+
+
+class TakeBack(Command):
+    """Let the device go before the command expires."""
+
+    reason: str = Field(min_length=1, max_length=2000)
+
+
 # Live
 
 
@@ -307,6 +395,8 @@ class Snapshot(View):
     """Open ones."""
     work_orders: list[WorkOrderView]
     """Unfinished ones."""
+    commands: list[CommandView]
+    """Those that have not ended."""
     values: list[ValueRow]
 
 

@@ -13,6 +13,9 @@ from facility.clock import Clock
 from facility.history.history import History
 from facility.latest import LatestValues
 from facility.model import Facility
+from gateway.commands.commander import Commander
+from gateway.commands.model import Writables
+from gateway.commands.service import Site
 from gateway.events import ConnectionStatus
 from gateway.loop_lag import LoopLag
 
@@ -31,12 +34,13 @@ class Queue(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Services:
     """The parts that routes reach through ``request.app.state.services``."""
 
     database: Engine
     facility: Facility
+    """As it stands now: a change of the site puts another one here."""
     clock: Clock
     latest: LatestValues
     history: History
@@ -50,3 +54,12 @@ class Services:
     """Of the event loop that runs the API; the API runs it."""
     metrics_token: str = ""
     """What ``GET /metrics`` must bring; empty: it is answered on this machine only."""
+    writables: Writables = field(default_factory=dict)
+    """What may be commanded, as the site stands now."""
+    commander: Commander | None = None
+    """Who carries commands out in this process; ``None``: another process does."""
+
+    @property
+    def command_site(self) -> Site:
+        """Return what commands are held against."""
+        return Site(facility=self.facility, writables=self.writables)

@@ -15,6 +15,7 @@ from dashboards.schemas import (
     AlarmDetail,
     AlarmView,
     AssetView,
+    CommandableView,
     ConnectionView,
     FacilityView,
     JournalEntry,
@@ -31,6 +32,7 @@ from facility.latest import LatestValue
 from facility.model import Asset, Facility, Point
 from facility.storage.outbox import Topic
 from facility.units import display_unit
+from gateway.commands.model import Writable, Writables
 from gateway.events import ConnectionStatus
 from people.journal import journal_of
 from people.model import Account
@@ -66,8 +68,8 @@ def value_rows(values: Iterable[LatestValue]) -> list[ValueRow]:
 # Facility
 
 
-def facility_view(facility: Facility) -> FacilityView:
-    """Show the whole site."""
+def facility_view(facility: Facility, writables: Writables) -> FacilityView:
+    """Show the whole site and what may be commanded."""
     points: dict[str, list[Point]] = {asset_id: [] for asset_id in facility.assets}
     for point in facility.points.values():
         points[point.asset_id].append(point)
@@ -76,11 +78,11 @@ def facility_view(facility: Facility) -> FacilityView:
         name=facility.name,
         time_zone=facility.time_zone,
         spaces=[SpaceView.model_validate(space) for space in facility.spaces.values()],
-        assets=[asset_view(asset, points[asset.id]) for asset in facility.assets.values()],
+        assets=[asset_view(asset, points[asset.id], writables) for asset in facility.assets.values()],
     )
 
 
-def asset_view(asset: Asset, points: Sequence[Point]) -> AssetView:
+def asset_view(asset: Asset, points: Sequence[Point], writables: Writables) -> AssetView:
     """Show one asset with its points."""
     equipment = asset.equipment_class
     return AssetView(
@@ -92,11 +94,11 @@ def asset_view(asset: Asset, points: Sequence[Point]) -> AssetView:
         space_id=asset.space_id,
         parent_id=asset.parent_id,
         connection_id=asset.connection_id,
-        points=[point_view(point) for point in points],
+        points=[point_view(point, writables.get(point.key)) for point in points],
     )
 
 
-def point_view(point: Point) -> PointView:
+def point_view(point: Point, writable: Writable | None) -> PointView:
     """Show one point; a state without words of its own is shown by its name."""
     definition = point.definition
     words = {
@@ -110,6 +112,18 @@ def point_view(point: Point) -> PointView:
         unit=display_unit(definition.unit),
         overview=definition.overview,
         states=words,
+        commandable=None if writable is None else commandable_view(writable),
+    )
+
+
+def commandable_view(writable: Writable) -> CommandableView:
+    """Show the limits within which a point may be commanded."""
+    return CommandableView(
+        low=writable.low,
+        high=writable.high,
+        codes=sorted(writable.codes),
+        roles=sorted(writable.roles),
+        longest_s=writable.longest_s,
     )
 
 

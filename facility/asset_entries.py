@@ -8,6 +8,7 @@ from typing import Any
 from facility.circles import circle_of
 from facility.equipment import EquipmentClass, RuleDefinition
 from facility.errors import Mistake
+from facility.life_safety import refusal
 from facility.model import Asset, Protocol
 from facility.names import asset_name
 from facility.overrides import overridden
@@ -47,6 +48,7 @@ class AssetReader:
             rules[entry.id] = self._rules(number, entry, equipment)
             self._check_parent(number, entry)
             self._check_address(number, asset)
+        self._check_commands(assets)
         return assets, rules
 
     def _wrong(self, number: int, key: str, message: str) -> None:
@@ -72,6 +74,7 @@ class AssetReader:
             connection_id=connection,
             profile=self._given(entry, "profile") or self._usual_profile(entry, connection),
             address=self._address(entry),
+            commands=tuple(dict.fromkeys(self._commands(entry))),
         )
 
     def _defaults(self, entry: AssetEntry) -> AssetDefaults:
@@ -112,6 +115,21 @@ class AssetReader:
             key: value.replace("{id}", entry.id) if isinstance(value, str) else value for key, value in template.items()
         }
         return {**filled, **entry.address}
+
+    def _commands(self, entry: AssetEntry) -> list[str]:
+        return entry.commands if "commands" in entry.model_fields_set else self._defaults(entry).commands
+
+    def _check_commands(self, assets: Mapping[str, Asset]) -> None:
+        """Refuse commands on points that do not exist, and on everything that is about life safety."""
+        numbers = {entry.id: number for number, entry in enumerate(self._entries.assets)}
+        for asset in assets.values():
+            for name in asset.commands:
+                points = asset.equipment_class.points
+                if name not in points:
+                    message = f"{asset.equipment_class.name} has no point {name!r}{did_you_mean(name, points)}"
+                    self._wrong(numbers[asset.id], "commands", message)
+                elif reason := refusal(assets, asset, name):
+                    self._wrong(numbers[asset.id], "commands", f"{reason}; remove {name} from 'commands'")
 
     def _check_parent(self, number: int, entry: AssetEntry) -> None:
         parent = self._parents[entry.id]

@@ -12,6 +12,7 @@
     ├── InvalidCommandError              422      a guard refused; the message says what is missing
     ├── DeviceUnreachableError           502
     ├── DeviceRefusedError               502      a device answered that it will not do it
+    ├── CommandFailedError               502      a command was sent and the device does not show it
     └── HistoryUnavailableError          503      the database of samples did not answer
 
 Every leaf's message says what to do next.
@@ -121,6 +122,13 @@ class DeviceRefusedError(WatchkeeperError):
 
     def __init__(self, place: str, reason: str) -> None:
         super().__init__(f"{place} refused: {reason}. Compare the device's own settings and manual with its profile.")
+
+
+class CommandFailedError(WatchkeeperError):
+    """A command ended without the device showing what it was told; the message is the command's own detail."""
+
+    status = 502
+    title = "The device did not follow"
 
 
 class HistoryUnavailableError(WatchkeeperError):

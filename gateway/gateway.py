@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
 
-from facility.errors import ConfigurationError, Mistake
-from facility.model import Protocol
+from facility.errors import ConfigurationError, Mistake, NotFoundError
+from facility.model import Point, Protocol
+from facility.samples import Sample
 from gateway.breaker import backoff_s, draw_jitter
-from gateway.drivers.driver import Driver, DriverConfig
+from gateway.drivers.driver import Driver, DriverConfig, PointWrite
 from gateway.events import ConnectionState, ConnectionStatus
 
 log: Final = structlog.get_logger(__name__)
@@ -44,6 +46,25 @@ def open_driver(config: DriverConfig) -> Driver:
             return BacnetDriver(config)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One connection with the driver that serves it."""
+
+    config: DriverConfig
+    driver: Driver
+    """The one that was made of the configuration; a supervisor replaces it when it crashes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reload:
+    """What a change of the configuration means for the gateway: checked, and nothing done yet."""
+
+    connections: tuple[str, ...]
+    """Every connection that there shall be, in the order of the site."""
+    fresh: Mapping[str, Line]
+    """Those that begin, or begin anew."""
+
+
 class Gateway:
     """Runs one driver per connection until cancelled."""
 
@@ -54,29 +75,95 @@ class Gateway:
             ConfigurationError: Connections have mistakes; lists those of all.
         """
         self._opener = opener
-        self._configs = tuple(configs)
-        self._drivers = _opened(self._configs, opener)
-        self.statuses: Mapping[str, ConnectionStatus] = {
-            config.connection.id: config.status for config in self._configs
-        }
-        """Live figures by connection id."""
+        self._lines = _opened(configs, opener)
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._group: asyncio.TaskGroup | None = None
+        self.statuses: dict[str, ConnectionStatus] = {}
+        """Live figures by connection id; always the same object."""
+        self._show_statuses()
 
     async def run(self) -> None:
         """Run every driver until cancelled; one that crashes is started anew, and the others do not notice."""
         async with asyncio.TaskGroup() as group:
-            for config, driver in zip(self._configs, self._drivers, strict=True):
-                group.create_task(self._supervise(config, driver), name=f"gateway {config.connection.id}")
+            self._group = group
+            for connection_id in self._lines:
+                self._start(connection_id)
+            await asyncio.Event().wait()  # connections may be added later, also to none
 
-    async def _supervise(self, config: DriverConfig, driver: Driver) -> None:
+    def prepare(self, configs: Sequence[DriverConfig]) -> Reload:
+        """Check a new configuration against what runs; touches nothing, and may be called from any thread.
+
+        Raises:
+            ConfigurationError: Connections have mistakes; lists those of all.
+        """
+        wanted = {config.connection.id: config for config in configs}
+        same = {name for name, line in self._lines.items() if name in wanted and _is_same(line.config, wanted[name])}
+        fresh = _opened([config for name, config in wanted.items() if name not in same], self._opener)
+        return Reload(connections=tuple(wanted), fresh=fresh)
+
+    async def reload(self, change: Reload) -> None:
+        """Stop, start and restart what the change names, on the loop of :meth:`run`; the others do not notice."""
+        untouched = set(change.connections) - change.fresh.keys()
+        stopping = [self._tasks.pop(name) for name in list(self._tasks) if name not in untouched]
+        for task in stopping:
+            task.cancel()
+        await asyncio.gather(*stopping, return_exceptions=True)
+        self._lines = {name: change.fresh.get(name) or self._lines[name] for name in change.connections}
+        self._show_statuses()
+        for name in change.fresh:
+            self._start(name)
+
+    async def write(self, write: PointWrite) -> None:
+        """Write to the device of a point; see :meth:`gateway.drivers.driver.Driver.write`.
+
+        Raises:
+            NotFoundError: No connection has the point's device.
+            DeviceUnreachableError: No answer in time, or the connection is down.
+            DeviceRefusedError: The device said no, or its driver cannot write the point.
+        """
+        await self._driver_of(write.point).write(write)
+
+    async def read(self, point: Point) -> Sample:
+        """Read a point anew; see :meth:`gateway.drivers.driver.Driver.read`.
+
+        Raises:
+            NotFoundError: No connection has the point's device.
+            DeviceUnreachableError: No answer in time, or the connection is down.
+            DeviceRefusedError: The device said no.
+        """
+        return await self._driver_of(point).read(point)
+
+    def _driver_of(self, point: Point) -> Driver:
+        for line in self._lines.values():
+            if any(device.asset.id == point.asset_id for device in line.config.devices):
+                return line.driver
+        raise NotFoundError(
+            f"No connection of this gateway has {point.asset_id}. Add it to the site, or look at it there."
+        )
+
+    def _show_statuses(self) -> None:
+        """Bring the figures up to date in place: whoever shows them holds this very mapping."""
+        for gone in self.statuses.keys() - self._lines.keys():
+            del self.statuses[gone]
+        self.statuses.update({name: line.config.status for name, line in self._lines.items()})
+
+    def _start(self, connection_id: str) -> None:
+        if self._group is not None:
+            self._tasks[connection_id] = self._group.create_task(
+                self._supervise(connection_id), name=f"gateway {connection_id}"
+            )
+
+    async def _supervise(self, connection_id: str) -> None:
         crashes = 0
         while True:
+            line = self._lines[connection_id]
             started_s = _now_s()
-            reason = await _outcome(driver)
+            reason = await _outcome(line.driver)
             crashes = 1 if _now_s() - started_s >= SETTLED_S else crashes + 1
-            config.status.state = ConnectionState.DOWN
-            config.status.detail = f"the driver stopped and starts again: {reason}"
+            line.config.status.state = ConnectionState.DOWN
+            line.config.status.detail = f"the driver stopped and starts again: {reason}"
             await asyncio.sleep(backoff_s(crashes - 1, jitter=draw_jitter()))
-            driver = self._opener(config)
+            self._lines[connection_id] = Line(config=line.config, driver=self._opener(line.config))
 
 
 async def _outcome(driver: Driver) -> str:
@@ -92,18 +179,37 @@ async def _outcome(driver: Driver) -> str:
     return "it ended by itself"
 
 
-def _opened(configs: Sequence[DriverConfig], opener: OpenDriver) -> list[Driver]:
+def _opened(configs: Sequence[DriverConfig], opener: OpenDriver) -> dict[str, Line]:
     """Open every driver and collect the mistakes of all."""
-    drivers: list[Driver] = []
+    lines: dict[str, Line] = {}
     mistakes: list[Mistake] = []
     for config in configs:
         try:
-            drivers.append(opener(config))
+            lines[config.connection.id] = Line(config=config, driver=opener(config))
         except ConfigurationError as error:
             mistakes += error.mistakes
     if mistakes:
         raise ConfigurationError(mistakes)
-    return drivers
+    return lines
+
+
+def _is_same(running: DriverConfig, wanted: DriverConfig) -> bool:
+    """Tell whether two configurations ask the same of the wire; how an asset is called is nothing to its driver."""
+    return running.connection == wanted.connection and _on_the_wire(running) == _on_the_wire(wanted)
+
+
+def _on_the_wire(config: DriverConfig) -> list[object]:
+    return [
+        (
+            device.asset.id,
+            device.asset.equipment_class.system,
+            device.points,
+            device.settings,
+            device.mapping,
+            device.writes,
+        )
+        for device in config.devices
+    ]
 
 
 def _now_s() -> float:

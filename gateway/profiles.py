@@ -27,7 +27,7 @@ from facility.errors import ConfigurationError, Mistake
 from facility.grammar import validate
 from facility.life_safety import refusal
 from facility.model import Asset, Connection, Facility, Point, Protocol
-from facility.yaml_file import Place, YamlFile, did_you_mean, read_yaml
+from facility.yaml_file import YamlFile, did_you_mean, read_yaml
 from gateway.address import filled, frozen, parameters, shifted
 from gateway.commands.grammar import protocol_keys, write_findings
 from gateway.conversion import CONVERSION_KEYS, PointConverter
@@ -62,16 +62,18 @@ class DeviceProfile(BaseModel):
     points: dict[str, dict[str, Any]] = Field(min_length=1)
     """Point name to where it is (the protocol's own keys) and how it reads (:data:`CONVERSION_KEYS`)."""
 
-    _file: str = PrivateAttr("")
-    _line: Callable[[Place], int] = PrivateAttr(default=lambda _place: 0)
+    _file: YamlFile | None = PrivateAttr(None)
+    """``None`` for a profile that was made without one."""
 
     def mistake(self, point: str, message: str, *below: str | int) -> Mistake:
         """Return a mistake at a point's own line of the profile's file, or at a key below it."""
-        return Mistake(self._file or f"{self.profile}.yaml", self._line(("points", point, *below)), message)
+        if self._file is None:
+            return Mistake(f"{self.profile}.yaml", 0, message)
+        return self._file.mistake(("points", point, *below), message)
 
     def placed(self, file: YamlFile) -> Self:
         """Remember where the file says each point, for mistakes that show up later."""
-        self._file, self._line = file.name, file.line
+        self._file = file
         return self
 
 
@@ -88,21 +90,20 @@ def load_profiles(folder: Path | None = None) -> dict[str, DeviceProfile]:
     return {name: profile for name, profile in read if profile is not None}
 
 
-def site_profiles(site_file: Path | None) -> dict[str, DeviceProfile]:
-    """Return the shipped profiles and those of a site: every file in the folder ``profiles`` beside its site file.
+def site_profiles(site_file: Path) -> dict[str, DeviceProfile]:
+    """Return the shipped profiles and those in the folder ``profiles`` beside a site file; see :func:`all_profiles`."""
+    return all_profiles(site_file.parent / BESIDE_SITE)
+
+
+def all_profiles(folder: Path) -> dict[str, DeviceProfile]:
+    """Return the shipped profiles and those of a folder, which need not exist.
 
     Raises:
-        ConfigurationError: Files have mistakes, or a site's profile has the name of a shipped one.
+        ConfigurationError: Files have mistakes, or a profile has the name of a shipped one.
     """
-    shipped = load_profiles()
-    folder = None if site_file is None else site_file.parent / BESIDE_SITE
-    if folder is None or not folder.is_dir():
-        return shipped
-    own = load_profiles(folder)
+    shipped, own = load_profiles(), load_profiles(folder)
     mistakes = [
-        Mistake(
-            str(folder / f"{name}.yaml"), 0, f"the name {name!r} is a shipped profile's; give file and profile another"
-        )
+        Mistake(str(folder / f"{name}.yaml"), 0, f"a shipped profile is called {name!r}; rename file and profile")
         for name in shipped.keys() & own.keys()
     ]
     if mistakes:

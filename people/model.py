@@ -26,6 +26,9 @@ class Permission(StrEnum):
     ASSIGN_ORDER = "assign_order"
     EXECUTE_ORDER = "execute_order"
     CANCEL_ORDER = "cancel_order"
+    COMMAND_DEVICE = "command_device"
+    """Write to a device; a point's profile narrows it to some roles."""
+    CHANGE_SITE = "change_site"
 
 
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
@@ -36,10 +39,19 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.RESET_ALARM,
             Permission.ASSIGN_ORDER,
             Permission.EXECUTE_ORDER,
+            Permission.COMMAND_DEVICE,
         }
     ),
     Role.SUPERVISOR: frozenset(Permission),
-    Role.ENGINEER: frozenset({Permission.VIEW, Permission.ACKNOWLEDGE_ALARM, Permission.EXECUTE_ORDER}),
+    Role.ENGINEER: frozenset(
+        {
+            Permission.VIEW,
+            Permission.ACKNOWLEDGE_ALARM,
+            Permission.EXECUTE_ORDER,
+            Permission.COMMAND_DEVICE,
+            Permission.CHANGE_SITE,
+        }
+    ),
     Role.TECHNICIAN: frozenset({Permission.VIEW, Permission.EXECUTE_ORDER}),
     Role.SYSTEM: frozenset(Permission),
 }

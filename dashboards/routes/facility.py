@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 
 from alarms import repository as alarms
 from dashboards.access import ServicesDep, ViewerDep
+from dashboards.command_views import command_view
 from dashboards.schemas import FacilityView, HistoryView, LimitView, Snapshot, StatusView
 from dashboards.views import (
     alarm_views,
@@ -23,6 +24,7 @@ from facility.equipment import Threshold
 from facility.errors import NotFoundError
 from facility.storage.database import reading
 from facility.storage.outbox import last_seq
+from gateway.commands import repository as commands
 from workorders import repository as workorders
 
 router = APIRouter(prefix="/api", tags=["facility"])
@@ -34,7 +36,7 @@ HISTORY_ROWS = 100_000
 @router.get("/facility")
 def facility(services: ServicesDep, _viewer: ViewerDep) -> FacilityView:
     """Show the whole site with every asset and point."""
-    return facility_view(services.facility)
+    return facility_view(services.facility, services.writables)
 
 
 @router.get("/snapshot")
@@ -46,6 +48,7 @@ def snapshot(services: ServicesDep, _viewer: ViewerDep) -> Snapshot:
             seq=last_seq(connection),
             alarms=alarm_views(connection, services.facility, alarms.open_alarms(connection)),
             work_orders=order_views(connection, services.facility, workorders.open_work_orders(connection)),
+            commands=[command_view(command) for command in commands.living(connection)],
             values=value_rows(services.latest.changed_since(0)[1]),
         )
 

@@ -53,6 +53,7 @@ def _asset(row: Row[Any], classes: Mapping[str, EquipmentClass]) -> Asset:
         connection_id=row.connection_id,
         profile=row.profile,
         address=row.address,
+        commands=tuple(row.commands),
     )
 
 

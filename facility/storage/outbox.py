@@ -23,6 +23,7 @@ class Topic(StrEnum):
 
     ALARM = "alarm"
     WORK_ORDER = "work_order"
+    COMMAND = "command"
 
 
 class Announcement(NamedTuple):

@@ -183,6 +183,7 @@ def _asset(row: Row[Any], equipment: EquipmentClass) -> Asset:
         connection_id=row.connection_id,
         profile=row.profile,
         address=row.address,
+        commands=tuple(row.commands),
     )
 
 

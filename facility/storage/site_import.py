@@ -123,6 +123,7 @@ def _asset_rows(description: SiteDescription) -> list[Row]:
             "connection_id": entry.connection_id,
             "profile": entry.profile,
             "address": dict(entry.address),
+            "commands": list(entry.commands),
             "position": position,
         }
         for position, entry in enumerate(description.assets.values())

@@ -62,6 +62,8 @@ asset = Table(
     Column("connection_id", ForeignKey("connection.id"), nullable=False),
     Column("profile", String(128), nullable=False),
     Column("address", JSON, nullable=False),
+    # Names of the points that people may command.
+    Column("commands", JSON, nullable=False, server_default="[]"),
     Column("position", Integer, nullable=False),
     Column("retired_ns", BigInteger),
 )

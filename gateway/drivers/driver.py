@@ -24,8 +24,8 @@ class DeviceConfig:
     mapping: Mapping[str, Mapping[str, Any]]
     """Point name to its register, topic or object, with the asset's address parameters filled in."""
     writes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Writable point name to the profile's ``write`` entry, address parameters filled in: limits and the protocol's own
-    keys, such as the ``topic`` to publish on."""
+    """Writable point name to the protocol's own keys of the profile's ``write`` entry, such as the ``topic`` to publish on,
+    address parameters filled in; its limits are checked before a driver is asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

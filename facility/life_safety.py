@@ -1,0 +1,34 @@
+"""What nobody operates from here: fire systems, what belongs to them, and points that a life-safety rule watches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from facility.equipment import EquipmentClass, System
+from facility.model import Asset
+
+
+def class_refusal(equipment: EquipmentClass, point: str) -> str | None:
+    """Return why a point of a class can never be commanded; ``None`` when nothing of life safety is about it."""
+    if equipment.system is System.FIRE:
+        return f"{equipment.name} belongs to the fire system, which is read and never operated"
+    if any(rule.life_safety and rule.point == point for rule in equipment.rules.values()):
+        return f"{point} is watched for life safety and is read only"
+    return None
+
+
+def refusal(assets: Mapping[str, Asset], asset: Asset, point: str) -> str | None:
+    """Return why a point of an asset can never be commanded: by its class, or by an asset that it belongs to."""
+    for each in _with_parents(assets, asset):
+        if each.equipment_class.system is System.FIRE and each is not asset:
+            return f"{asset.id} belongs to {each.id} of the fire system, which is read and never operated"
+    return class_refusal(asset.equipment_class, point)
+
+
+def _with_parents(assets: Mapping[str, Asset], asset: Asset) -> Iterator[Asset]:
+    seen: set[str] = set()
+    each: Asset | None = asset
+    while each is not None and each.id not in seen:  # a circle is a mistake of the file, which is told elsewhere
+        seen.add(each.id)
+        yield each
+        each = None if each.parent_id is None else assets.get(each.parent_id)
