@@ -92,7 +92,7 @@ def test_every_shipped_modbus_profile_covers_its_whole_class_in_one_request(name
     assert set(profile.points) == set(CLASSES[kind].points)
     config = configs(asset("one", kind=kind, profile=name, unit=1))[0]
     (unit,) = ModbusDriver(config)._units
-    assert len(unit._layout.blocks) == 1
+    assert len(unit.groups[0].layout.blocks) == 1
 
 
 def test_assets_are_grouped_by_connection_with_their_addresses_filled_in() -> None:
