@@ -173,7 +173,7 @@ class Forwarder:
             return Spool(self._path, self._limits)
 
     def _take(self, deliveries: Sequence[Delivery]) -> None:
-        """Turn deliveries into records; telemetry first, so a point's changes have higher numbers than what was before."""
+        """Turn deliveries into records; telemetry first, so that a change has a higher number than what was before it."""
         events: dict[Lane, list[DeviceEvent]] = {lane: [] for lane in Lane}
         for delivery in deliveries:
             for event in delivery.events:
