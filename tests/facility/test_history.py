@@ -177,7 +177,7 @@ def test_what_a_silent_server_did_not_take_waits_for_the_next_commit(tmp_path: P
 
 @pytest.fixture
 def influxdb(tmp_path: Path) -> Iterator[str]:
-    """A real InfluxDB 1, which answers InfluxQL; it has no ``/api/v2/write``, so the tests bring its data themselves."""
+    """A real InfluxDB 1: it answers InfluxQL but has no ``/api/v2/write``, so tests bring its data themselves."""
     port = free_port()
     settings = f"""
 reporting-enabled = false
