@@ -1,9 +1,8 @@
 """How fast samples are kept and found again.
 
 ``uv run --group bench python -m benchmarks.history --json`` writes one hour of 10,000 points at 1 Hz into the history
-on disk, one commit a second of data, reads it open and closed, gathers a month of one point, and writes the same samples
-to a VictoriaMetrics (Debian's ``victoria-metrics``) through our own formatting and through influxdb-client's batching
-API.
+on disk, one commit a second of data, and reads it open and closed; gathers a month of one point; and writes samples to a
+VictoriaMetrics (Debian's ``victoria-metrics``) through our own formatting and through influxdb-client's batching API.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ ASKED = 17
 
 
 def batches(points: int, seconds: int) -> Iterator[SampleBatch]:
-    """Give one batch a second: values of one decimal that move now and then, read within 20 ms, received up to 5 ms on."""
+    """Give one batch a second: values of one decimal that move now and then, received a few milliseconds on."""
     random = np.random.default_rng(1)
     keys, quality = np.arange(points, dtype=np.int32), np.zeros(points, np.uint8)
     value = np.round(20 + 10 * random.random(points), 1)
