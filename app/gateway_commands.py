@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, Final
@@ -10,14 +12,20 @@ from typing import Annotated, Final
 import orjson
 import typer
 
-from app.process import run_until_signal
+from app.logs import configure_logs
+from app.process import EXIT_FAILED, run_until_signal
+from facility.class_files import load_classes
+from facility.clock import SystemClock
 from gateway.drivers.bacnet.discovery import FoundDevice, discover
 from gateway.onboarding.bacnet_objects import found_connection
 from gateway.onboarding.draft import Draft
 from gateway.onboarding.folder import write_draft
 from gateway.onboarding.found import FoundConnection
+from gateway.onboarding.probe import Probe, probe
 from gateway.onboarding.tables import table
 from gateway.onboarding.workshop import open_workshop
+from gateway.profiles import site_profiles
+from gateway.site_check import check_site, described_facility
 
 gateway_commands = typer.Typer(
     no_args_is_help=True, help="Look at devices, and draft the site file and the profiles that read them."
@@ -72,6 +80,42 @@ def discover_bacnet(
             taken = [connection.id for connection in connections]
             connections.append(found_connection(device, host=at[0], port=str(at[1]), taken=taken))
         _draft(draft, connections, f"`watchkeeper gateway discover bacnet {address}`", force=force, quiet=json)
+
+
+@gateway_commands.command("probe")
+def probe_device(
+    asset: Annotated[str, typer.Argument(help="Id of the asset.")],
+    *,
+    site: Annotated[Path, typer.Option("--site", exists=True, dir_okay=False, help="The site file.")],
+    seconds: Annotated[float, typer.Option(min=0.5, max=600.0, help="Longest time to wait for all points.")] = 15.0,
+    json: JsonOption = False,
+) -> None:
+    """Read all points of one device once, as the gateway does; exit code 1 when a point is bad.
+
+    Writes nothing, and takes nothing from a running gateway, except on devices that allow a single session.
+    """
+    configure_logs(logging.ERROR)
+
+    async def look(_stop: asyncio.Event) -> Probe:
+        facility = described_facility(check_site(site, load_classes(), os.environ))
+        return await probe(facility, site_profiles(site), asset, clock=SystemClock(), within_s=seconds)
+
+    found = run_until_signal(look)
+    _print_found(json=json, found=found, text=_probe_text(found))
+    if not found.is_good:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _probe_text(found: Probe) -> str:
+    rows = [(point.name, point.value, point.unit, point.quality, point.remedy) for point in found.points]
+    lines = [
+        f"{found.asset} ({found.profile}) on {found.connection} at {found.endpoint}: {found.state}",
+        "",
+        table(("point", "value", "unit", "quality", "what to look at"), rows),
+    ]
+    if found.unmapped:
+        lines += ["", f"Not in the profile: {', '.join(found.unmapped)}"]
+    return "\n".join(lines)
 
 
 def _devices_text(devices: list[FoundDevice]) -> str:

@@ -19,7 +19,7 @@ from gateway.onboarding.found import FoundConnection
 from gateway.onboarding.found_asset import FoundAsset, Recognised
 from gateway.onboarding.names import asset_id
 from gateway.onboarding.readings import QUANTITIES
-from gateway.profiles import DeviceProfile
+from gateway.profiles import WRITE, DeviceProfile
 
 ANCHORS: Final = {Protocol.BACNET_IP: ("instance", "object"), Protocol.MODBUS: ("first", "register")}
 """Protocol to the address parameter that its made profiles count from, and the key of an entry that counts."""
@@ -236,7 +236,7 @@ def filled_entry(entry: Mapping[str, Any], address: Mapping[str, Any]) -> dict[s
 
 
 def _places(entry: Mapping[str, Any]) -> set[str]:
-    return set(entry) - CONVERSION_KEYS
+    return set(entry) - CONVERSION_KEYS - {WRITE}
 
 
 def _same_reading(said: Mapping[str, Any], found: Mapping[str, Any], definition: PointDefinition) -> bool:
