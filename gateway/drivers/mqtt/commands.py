@@ -71,7 +71,7 @@ def compile_commands(devices: Sequence[DeviceConfig]) -> dict[int, Command]:
         point.key: _command(device, point, device.writes[point.name])
         for device in devices
         for point in device.points
-        if "topic" in device.writes.get(point.name, {})
+        if point.name in device.writes
     }
 
 
@@ -90,9 +90,7 @@ def nothing_to_take_back(point: Point) -> DeviceRefusedError:
 def _mistakes(device: DeviceConfig) -> Iterator[Mistake]:
     for point in device.points:
         entry = device.writes.get(point.name)
-        if entry is None or "metric" in device.mapping[point.name]:
-            continue
-        for wrong in _entry_mistakes(entry):
+        for wrong in [] if entry is None else _entry_mistakes(entry):
             yield Mistake(point.address, 0, f"{wrong}; change 'write' in the profile {device.asset.profile}")
 
 

@@ -25,8 +25,11 @@ from gateway.drivers.driver import DriverConfig, PointWrite
 from gateway.drivers.mqtt.broker import Announcement, Broker, Subscription, read_options, tls_context
 from gateway.drivers.mqtt.commands import compile_commands, nothing_to_take_back, refused
 from gateway.drivers.mqtt.intake import Intake
+from gateway.drivers.mqtt.reading import Reading
 from gateway.drivers.mqtt.reports import Reports
-from gateway.drivers.mqtt.session import Ending, Message, Session
+from gateway.drivers.mqtt.session import Ending, Message, Saying, Session
+from gateway.drivers.mqtt.sparkplug.host import SparkplugHost, state_of
+from gateway.drivers.mqtt.sparkplug.metrics import NAMESPACE, is_sparkplug
 from gateway.drivers.mqtt.subscriptions import Routes, filter_mistake, plan_subscriptions
 from gateway.drivers.mqtt.topic_source import TopicSource
 from gateway.drivers.mqtt.topics import compile_topics
@@ -64,16 +67,20 @@ class MqttDriver:
         self._config = config
         self._status = config.status
         self._options = read_options(config.connection)
-        self._source = TopicSource(compile_topics(config.devices))
-        self._commands = compile_commands(config.devices)
+        plain = [device for device in config.devices if not is_sparkplug(device)]
+        self._topics = TopicSource(compile_topics(plain))
+        self._commands = compile_commands(plain)
+        self._sparkplug = SparkplugHost([device for device in config.devices if is_sparkplug(device)])
         self._units = Units(config.devices, config.status)
         self._reports = Reports()
-        self._intake = Intake(config, self._source, self._units, self._reports)
+        self._intake = Intake(config, self, self._units, self._reports)
         self._broker = Broker(
             connection=config.connection,
             options=self._options,
             tls=tls_context(config.connection, self._options),
-            subscriptions=plan_subscriptions(self._source.wanted, _wide_filters(config, self._options.subscribe)),
+            subscriptions=plan_subscriptions(
+                [*self._topics.wanted, *self._sparkplug.wanted], _wide_filters(config, self._options.subscribe)
+            ),
         )
         self._subscribed = Routes((each.filter, each) for each in self._broker.subscriptions)
         self._session: Session | None = None
@@ -94,19 +101,18 @@ class MqttDriver:
     async def write(self, write: PointWrite) -> None:
         """Publish a value on the topic that the point's profile says; return when the broker has taken it.
 
+        Sparkplug wants commands with QoS 0, which nobody confirms; the device's next report then tells.
+
         Raises:
             DeviceUnreachableError: The broker is away or did not confirm in time.
             DeviceRefusedError: The broker said no, or the point cannot be written so.
         """
         if write.value is None:
             raise nothing_to_take_back(write.point)
-        command = self._commands.get(write.point.key)
-        if command is None:
-            raise refused(write.point)
-        payload = command.payload(write.value)
+        saying = self._saying(write.point, write.value)
         session = self._connected(write.point, self._options.confirm_timeout_s)
         try:
-            await session.publish(command.topic, payload, qos=1, retain=command.retain)
+            await session.publish(saying)
         except (TimeoutError, ConnectionError) as error:
             raise self._unreachable(write.point, self._options.confirm_timeout_s) from error
 
@@ -123,6 +129,12 @@ class MqttDriver:
         except TimeoutError as error:
             raise self._unreachable(point, timeout_s) from error
 
+    def read_message(self, message: Message, now_ns: int) -> Sequence[Reading]:
+        """Return what a message says, by device; empty for a topic that nobody is interested in."""
+        is_sparkplug_topic = message.topic.startswith(f"{NAMESPACE}/")
+        source = self._sparkplug if is_sparkplug_topic else self._topics
+        return source.read(message, now_ns, speed=self._config.clock.speed)
+
     def on_up(self) -> None:
         """The broker took the subscriptions."""
         self._status.state, self._status.detail = ConnectionState.UP, ""
@@ -130,6 +142,8 @@ class MqttDriver:
         now_ns = self._config.clock.now_ns()
         for unit in self._units:
             unit.begin(now_ns)
+        self._sparkplug.begin(now_ns)
+        self._ask_for_births()
         if self._is_lost:
             self._is_lost = False
             log.info("MQTT broker is back", connection=self._status.connection_id)
@@ -143,7 +157,7 @@ class MqttDriver:
             reason=reason,
         )
         now_ns = self._config.clock.now_ns()
-        samples = self._source.without_value(subscription.filter, now_ns, Quality.BAD_CONFIGURATION)
+        samples = self._topics.without_value(subscription.filter, now_ns, Quality.BAD_CONFIGURATION)
         self._intake.deliver_bad(samples)
 
     def on_burst(self, session: Session, messages: Sequence[Message]) -> None:
@@ -154,6 +168,7 @@ class MqttDriver:
             # An error of ours, at the loop's edge. Unacknowledged, the messages come again with the next connection.
             log.exception("MQTT messages not taken; the broker will send them again", count=len(messages))
             self._status.errors += 1
+        self._ask_for_births()
         self._forget_strangers(session, messages)
 
     def on_dropped(self, count: int) -> None:
@@ -184,7 +199,9 @@ class MqttDriver:
         return ending, None if up_since_s is None else asyncio.get_running_loop().time() - up_since_s
 
     def _announcement(self) -> Announcement | None:
-        topic = self._options.status_topic
+        topic, host_id = self._options.status_topic, self._options.primary_host
+        if host_id is not None:
+            return state_of(host_id, self._config.clock.now_ns())
         return Announcement(topic, b"online", b"offline") if topic is not None else None
 
     def _words(self, ending: Ending, briefs: int) -> str:
@@ -211,11 +228,38 @@ class MqttDriver:
             await asyncio.sleep(LOOK_S)
             if self._status.state is ConnectionState.UP:
                 self._lose_silent()
+                self._ask_for_births()
 
     def _lose_silent(self) -> None:
-        for unit in self._intake.lose(self._units.overdue(self._config.clock.now_ns()), lambda unit: unit.silence):
-            unit.status.timeouts += 1
-            log.warning("MQTT device lost", asset=unit.asset_id, reason=unit.silence)
+        clock = self._config.clock
+        now_ns = clock.now_ns()
+        unborn = [self._units[asset] for asset in self._sparkplug.unborn(now_ns, speed=clock.speed)]
+        for units, reason in (
+            (self._units.overdue(now_ns), lambda unit: unit.silence),
+            (unborn, lambda _unit: "no birth certificate came"),
+        ):
+            for unit in self._intake.lose(units, reason):
+                unit.status.timeouts += 1
+                log.warning("MQTT device lost", asset=unit.asset_id, reason=unit.status.detail)
+
+    def _ask_for_births(self) -> None:
+        if self._session is not None:
+            for topic, payload in self._sparkplug.rebirths(self._config.clock.now_ns(), speed=self._config.clock.speed):
+                self._session.send(Saying(topic, payload))
+
+    def _saying(self, point: Point, value: float) -> Saying:
+        """Return the message that writes a value.
+
+        Raises:
+            DeviceRefusedError: The point cannot be written so.
+        """
+        if self._sparkplug.knows(point):
+            topic, payload = self._sparkplug.command(point, value, self._config.clock.now_ns())
+            return Saying(topic, payload, qos=0)
+        command = self._commands.get(point.key)
+        if command is None:
+            raise refused(point)
+        return Saying(command.topic, command.payload(value), qos=1, retain=command.retain)
 
     def _forget_strangers(self, session: Session, messages: Sequence[Message]) -> None:
         """Unsubscribe from what the persistent session still brings though the configuration wants it no more."""

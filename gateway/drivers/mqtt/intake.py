@@ -28,9 +28,9 @@ MAX_UNIT_NAMES: Final = 5
 
 
 class Source(Protocol):
-    """What turns messages of some topics into readings."""
+    """What turns messages into readings."""
 
-    def read(self, message: Message, now_ns: int, *, speed: float) -> Sequence[Reading]:
+    def read_message(self, message: Message, now_ns: int) -> Sequence[Reading]:
         """Return what a message says, by device; empty for a topic that nobody is interested in."""
         ...
 
@@ -86,7 +86,7 @@ class Intake:
             self._status.duplicates += 1
             return []
         try:
-            readings = self._source.read(message, now_ns, speed=self._config.clock.speed)
+            readings = self._source.read_message(message, now_ns)
         except Exception:
             # An error of ours. The message is acknowledged all the same: it would come again and fail again, and a few
             # such messages would fill the broker's window for good.

@@ -63,6 +63,15 @@ class Message(NamedTuple):
     """What the broker waits to see acknowledged; 0 for a message that nobody has to acknowledge."""
 
 
+class Saying(NamedTuple):
+    """One message of ours."""
+
+    topic: str
+    payload: bytes
+    qos: int = 0
+    retain: bool = False
+
+
 class Ending(NamedTuple):
     """Why a connection ended."""
 
@@ -143,7 +152,7 @@ class Session:
         self._owed.extend(numbers)
         self._wake()
 
-    async def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool = False) -> None:
+    async def publish(self, saying: Saying) -> None:
         """Publish; return when the broker has confirmed (QoS 1) or when it is sent (QoS 0).
 
         The message must not wait anywhere for a device that is away, so in version 5 it expires with our patience.
@@ -159,7 +168,7 @@ class Session:
         properties = expiring(timeout_s) if self._broker.options.version == "5" else None
         confirmed: asyncio.Future[ReasonCode] = self._loop.create_future()
         # paho may confirm before it has told us the number, but its news come through the loop, which is busy with us.
-        number = self._client.publish(topic, payload, qos=qos, retain=retain, properties=properties).mid
+        number = self.send(saying, properties)
         self._published[number] = confirmed
         self._wake()
         try:
@@ -170,7 +179,12 @@ class Session:
             raise
         finally:
             self._published.pop(number, None)
-        _check_taken(topic, reason)
+        _check_taken(saying.topic, reason)
+
+    def send(self, saying: Saying, properties: Properties | None = None) -> int:
+        """Publish and wait for nothing; return the number under which it is confirmed."""
+        topic, payload, qos, retain = saying
+        return self._client.publish(topic, payload, qos=qos, retain=retain, properties=properties).mid
 
     def unsubscribe(self, topic: str) -> None:
         """Ask the broker not to send a topic any more."""
