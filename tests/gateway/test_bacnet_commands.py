@@ -89,12 +89,14 @@ async def test_a_damper_and_a_mode_are_written_as_the_states_they_have_on_the_wi
     await until(lambda: plant.collector.last(MODE) == (2.0, Quality.GOOD))
 
 
-async def test_a_lower_priority_does_not_take_a_point_from_who_holds_it(plant: Plant) -> None:
+async def test_a_command_that_a_higher_priority_would_hold_back_is_refused_and_leaves_nothing_behind(
+    plant: Plant,
+) -> None:
     await plant.write(MODE, 2.0, priority=8)
-    await plant.write(MODE, 1.0, priority=12)
-    assert plant.shown("multi-state-output") == "3"
+    with pytest.raises(DeviceRefusedError, match="priority 8 holds it at 3"):
+        await plant.write(MODE, 1.0, priority=12)
     await plant.write(MODE, None, priority=8)
-    assert plant.shown("multi-state-output") == "2"
+    assert plant.shown("multi-state-output") == "1"
 
 
 @pytest.mark.parametrize(
@@ -102,7 +104,7 @@ async def test_a_lower_priority_does_not_take_a_point_from_who_holds_it(plant: P
     [
         (DETECTOR, 0.0, 8, "only read"),
         (SETPOINT, 2.0, 7, "priority 7"),
-        (MODE, 7.0, 8, "no state of the device"),
+        (MODE, 7.0, 8, "it has no word for the state"),
         (GHOST, 1.0, 8, "unknown-object"),
     ],
 )

@@ -16,7 +16,9 @@ from facility.errors import ConfigurationError
 from facility.model import Protocol
 from facility.quality import Quality
 from gateway.drivers.bacnet import BacnetDriver
-from gateway.drivers.bacnet.stack import ObjectValue
+from gateway.drivers.bacnet.services import CovNotification
+from gateway.drivers.bacnet.tags import Enumerated
+from gateway.drivers.bacnet.values import ObjectValue
 from gateway.drivers.driver import DeviceConfig, DriverConfig
 from gateway.events import ConnectionState
 from tests.gateway.bacnet_device import FieldDevice
@@ -100,9 +102,9 @@ async def test_an_alarm_reported_while_a_reading_was_under_way_is_not_undone_by_
     collector = Collector()
     driver = BacnetDriver(config_of(1, collector, detector(SLOW)))
     asked_at = asyncio.get_running_loop().time()
-    quiet, alarm = ObjectValue(value="quiet"), ObjectValue(value="alarm")
-    driver._on_change(("life-safety-point", 101), alarm)
-    assert driver._take(("life-safety-point", 101), quiet, asked_at) == ()
+    change = CovNotification(1, 2001, ("life-safety-point", 101), 60, {"present-value": [Enumerated(2)]})
+    driver.watch.on_change(change)
+    assert driver.watch.take_reading(("life-safety-point", 101), ObjectValue(value="quiet"), asked_at) == ()
     assert collector.last(STATE) == (2.0, Quality.GOOD)
 
 
@@ -194,7 +196,7 @@ async def test_a_small_panel_is_asked_in_batches_that_it_can_answer() -> None:
         await until(lambda: all(collector.of(100 + n) for n in range(60)))
         for n in range(60):
             assert collector.last(100 + n) == (float(n + 1), Quality.GOOD)
-        assert driver._reader.batch < 8, "what the panel can answer at once is remembered"
+        assert driver.watch.reader.batch < 8, "what the panel can answer at once is remembered"
     panel.stop()
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
+from gateway.drivers.bacnet.names import ObjectId
 from gateway.drivers.bacnet.objects import WatchedObject
-from gateway.drivers.bacnet.stack import ObjectId
 from gateway.drivers.driver import DriverConfig
 from gateway.events import ConnectionState, UnitStatus
 
@@ -24,23 +24,28 @@ class UnitFigures:
         }
         self._asset_of = {point.key: point.asset_id for device in config.devices for point in device.points}
 
-    def answered(self, objects: Iterable[ObjectId], seconds: float) -> None:
+    def answered(self, objects: Sequence[ObjectId], seconds: float) -> None:
         """Count an answer that came after so many wall seconds."""
         for unit in self._units_of(objects):
             unit.requests += 1
             unit.latency.add(seconds)
             unit.state, unit.detail = ConnectionState.UP, ""
 
-    def silent(self, objects: Iterable[ObjectId]) -> None:
+    def silent(self, objects: Sequence[ObjectId]) -> None:
         """Count a request that nobody answered."""
         for unit in self._units_of(objects):
             unit.requests += 1
             unit.timeouts += 1
 
-    def refused(self, objects: Iterable[ObjectId]) -> None:
+    def refused(self, objects: Sequence[ObjectId]) -> None:
         """Count an answer that says no."""
         for unit in self._units_of(objects):
             unit.refusals += 1
+
+    def overrun(self, objects: Sequence[ObjectId]) -> None:
+        """Count a reading that was left out since the one before it was not done."""
+        for unit in self._units_of(objects):
+            unit.overruns += 1
 
     def good(self, points: Iterable[int]) -> None:
         """Note good samples of points."""
@@ -55,6 +60,6 @@ class UnitFigures:
                 unit.openings += 1
             unit.state, unit.detail = ConnectionState.DOWN, reason
 
-    def _units_of(self, objects: Iterable[ObjectId]) -> list[UnitStatus]:
+    def _units_of(self, objects: Sequence[ObjectId]) -> list[UnitStatus]:
         names = {asset for object_id in objects for asset in self._of.get(object_id, ())}
         return [self._units[asset] for asset in names]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
+from facility.equipment import System
 from facility.errors import ConfigurationError, Mistake
 from facility.model import Point
 from facility.quality import Quality
 from facility.samples import Sample
 from gateway.conversion import PointConverter
-from gateway.drivers.bacnet.stack import ObjectId, ObjectValue, parse_object
+from gateway.drivers.bacnet.names import ObjectId, parse_object
+from gateway.drivers.bacnet.values import ObjectValue
 from gateway.drivers.driver import DeviceConfig
 
 DEFAULT_RECONCILE_S: Final = 10.0
@@ -30,8 +32,12 @@ class Schedule:
     """Between two readings of an object that reports changes by itself."""
     poll_s: float
     """Between two readings of an object that takes no subscription."""
+    cov: bool
+    """Whether changes are subscribed to; some devices have few subscriptions to give."""
     cov_lifetime_s: int
     """Wall seconds of a subscription; it is renewed at half of it."""
+    acknowledge_events: bool
+    """Whether its event notifications are acknowledged in our name; never in a fire system."""
 
 
 class MappedPoint(NamedTuple):
@@ -56,10 +62,14 @@ class WatchedObject:
         """When it is to be read next."""
         self.renew_at = 0.0
         """When its subscription is to be made or renewed."""
+        self.lapses_at = math.inf
+        """When its subscription ends unless it is renewed."""
+        self.has_lapsed = False
+        """Whether it ended; until it is made again the object is polled."""
         self.changed_at = 0.0
         """When the device last reported a change."""
         self.is_readable = False
-        self.takes_cov = True
+        self.takes_cov = self.schedule.cov
         self.misses = 0
         """Readings in a row without an answer."""
         self.known: ObjectValue | None = None
@@ -74,6 +84,11 @@ class WatchedObject:
     def is_state(self) -> bool:
         """Return whether a missed change shows as a difference, which in a noisy quantity it does not."""
         return not any(mapped.converter.is_numeric for mapped in self.points)
+
+    def interval_s(self, speed: float) -> float:
+        """Return the wall seconds between two readings where a wall second is ``speed`` facility seconds."""
+        reports = self.takes_cov and not self.has_lapsed
+        return (self.schedule.reconcile_s if reports else self.schedule.poll_s) / speed
 
     def samples(self, said: ObjectValue, now_ns: int) -> list[Sample]:
         """Return a sample for each of its points; BACnet objects say no time, so it is the gateway's."""
@@ -90,7 +105,7 @@ def watched_objects(devices: Sequence[DeviceConfig]) -> dict[ObjectId, WatchedOb
 
     A point's mapping says ``object`` (such as ``analog-input,101``; always its present-value) and how it converts:
     enumerations come by their names in the standard, multi-state values by number. A device's settings may say
-    ``reconcile_s``, ``poll_s`` and ``cov_lifetime_s``.
+    ``reconcile_s``, ``poll_s``, ``cov``, ``cov_lifetime_s`` and ``acknowledge_events``.
 
     Raises:
         ConfigurationError: A mapping names no object, or a setting is out of bounds; lists every one.
@@ -121,7 +136,9 @@ def _schedule(device: DeviceConfig) -> Schedule:
     return Schedule(
         reconcile_s=float(settings.get("reconcile_s", DEFAULT_RECONCILE_S)),
         poll_s=float(settings.get("poll_s", DEFAULT_POLL_S)),
+        cov=bool(settings.get("cov", True)),
         cov_lifetime_s=int(settings.get("cov_lifetime_s", DEFAULT_COV_LIFETIME_S)),
+        acknowledge_events=bool(settings.get("acknowledge_events", False)),
     )
 
 
@@ -131,6 +148,19 @@ def _schedule_mistakes(device: DeviceConfig, schedule: Schedule) -> Iterator[Mis
         yield Mistake(device.asset.profile, 0, message)
     if schedule.reconcile_s <= 0 or schedule.poll_s <= 0:
         yield Mistake(device.asset.profile, 0, "reconcile_s and poll_s must be more than 0 seconds")
+    if schedule.acknowledge_events and device.asset.equipment_class.system is System.FIRE:
+        message = "nobody acknowledges for a fire panel; remove acknowledge_events"
+        yield Mistake(device.asset.profile, 0, message)
+
+
+_FAULTS: Final[Mapping[str, Quality]] = {
+    "communication-failure": Quality.BAD_COMMUNICATION,
+    "configuration-error": Quality.BAD_CONFIGURATION,
+    "over-range": Quality.BAD_OUT_OF_RANGE,
+    "under-range": Quality.BAD_OUT_OF_RANGE,
+    "multi-state-out-of-range": Quality.BAD_OUT_OF_RANGE,
+}
+"""Reliabilities that say more than that the sensor failed; all others of the standard and of makers mean just that."""
 
 
 def _converted(converter: PointConverter, said: ObjectValue) -> tuple[float, Quality]:
@@ -143,5 +173,5 @@ def _converted(converter: PointConverter, said: ObjectValue) -> tuple[float, Qua
         return math.nan, Quality.BAD_CONFIGURATION if said.unknown else Quality.BAD_DEVICE_EXCEPTION
     value, quality = converter.convert(said.value)
     if said.fault and converter.is_numeric:
-        return value, Quality.BAD_SENSOR_FAILURE
+        return value, _FAULTS.get(said.reliability, Quality.BAD_SENSOR_FAILURE)
     return value, max(quality, Quality.UNCERTAIN_OUT_OF_SERVICE) if said.out_of_service else quality

@@ -4,59 +4,100 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
-from gateway.drivers.bacnet.stack import (
-    NoAnswerError,
-    ObjectId,
-    ObjectValue,
-    Peer,
-    RefusedError,
-    TooLargeError,
-    UnknownServiceError,
-)
+from gateway.drivers.bacnet import services
+from gateway.drivers.bacnet.names import ObjectId
+from gateway.drivers.bacnet.peer import Peer
+from gateway.drivers.bacnet.services import Answer, PropertyRef, Refusal
+from gateway.drivers.bacnet.station import NoAnswerError, RefusedError, TooLargeError, UnknownServiceError
+from gateway.drivers.bacnet.values import VALUE, WATCHED
 
-FIRST_BATCH: Final = 8
-"""Objects in one ReadPropertyMultiple: decoding takes about a millisecond an object, and alarms wait for it."""
+FIRST_BATCH: Final = 20
+"""Objects in one ReadPropertyMultiple: about a millisecond of work for the event loop, and small for most devices."""
 
-Found = dict[ObjectId, ObjectValue | None]
+GROW_AFTER: Final = 100
+"""Full batches in a row without trouble after which one object more is tried: a device that was short of memory once is
+not asked in crumbs for ever, and one that is small refuses one request in a hundred."""
+
+SILENT_AFTER: Final = 4
+"""Requests in a row without an answer after which the rest of a reading is left out."""
+
+_HEADER: Final = 4
+"""Octets of a request before its parameters."""
+
+Found = dict[ObjectId, dict[PropertyRef, Answer] | None]
 """What was read; ``None`` for an object whose request had no answer."""
+
+LEFT_OUT: Final = Refusal("left out of the answer")
+
+
+@dataclass(slots=True)
+class _Silences:
+    """Requests without an answer since the last one that had one, over all workers of a reading."""
+
+    in_a_row: int = 0
 
 
 class BatchReader:
     """Remembers for one device what it can answer at once; outlives a loss of the device."""
 
-    def __init__(self) -> None:
+    def __init__(self, refs: Sequence[PropertyRef] = WATCHED) -> None:
+        """Read these properties of every object; a device that refuses one still gives the others."""
+        self._refs = tuple(refs)
         self.batch = FIRST_BATCH
         """Objects per request; halved each time that an answer does not fit."""
+        self._full = 0
+        """Full batches since the last refusal or growth."""
         self._has_multiple = True
         self._alone: set[ObjectId] = set()
         """Objects that made the device refuse a whole request, and are asked alone from then on."""
 
     async def read(self, peer: Peer, objects: Sequence[ObjectId]) -> Found:
         """Read objects, a few requests at a time; never raises for what the device says."""
-        parts = await asyncio.gather(*(self._read_part(peer, part) for part in self._parts(objects)))
-        return {object_id: value for part in parts for object_id, value in part.items()}
+        found: Found = dict.fromkeys(objects)
+        waiting, silences = iter(list(self._parts(peer, objects))), _Silences()
+        await asyncio.gather(*(self._work(peer, waiting, silences, found) for _ in range(peer.in_flight)))
+        return found
 
-    def _parts(self, objects: Sequence[ObjectId]) -> Iterator[Sequence[ObjectId]]:
+    async def _work(self, peer: Peer, waiting: Iterator[Sequence[ObjectId]], silences: _Silences, found: Found) -> None:
+        """Read part after part; when the device has gone silent the rest would only wait as long again."""
+        for part in waiting:
+            if silences.in_a_row >= SILENT_AFTER:
+                return
+            answers = await self._read_part(peer, part)
+            found.update(answers)
+            is_silent = all(answer is None for answer in answers.values())
+            silences.in_a_row = silences.in_a_row + 1 if is_silent else 0
+
+    def _parts(self, peer: Peer, objects: Sequence[ObjectId]) -> Iterator[Sequence[ObjectId]]:
         together = [each for each in objects if each not in self._alone]
-        for start in range(0, len(together), self.batch):
-            yield together[start : start + self.batch]
+        batch = min(self.batch, self._most_in_request(peer, objects))
+        for start in range(0, len(together), batch):
+            yield together[start : start + batch]
         for each in objects:
             if each in self._alone:
                 yield [each]
 
+    def _most_in_request(self, peer: Peer, objects: Sequence[ObjectId]) -> int:
+        """Return how many objects fit into the largest request that the device takes."""
+        each = len(services.read_multiple(objects[:1], self._refs))
+        return max(1, (peer.max_apdu - _HEADER) // each) if each else 1
+
     async def _read_part(self, peer: Peer, part: Sequence[ObjectId]) -> Found:
         try:
             if self._has_multiple:
-                return _complete(part, await peer.read_many(part))
+                found = await peer.read_many(part, self._refs)
+                self._note_success(len(part))
+                return self._complete(part, found)
         except NoAnswerError:
             return dict.fromkeys(part)
         except UnknownServiceError:
             self._has_multiple = False
         except TooLargeError:
             if len(part) > 1:
-                self.batch = min(self.batch, max(1, len(part) // 2))
+                self.batch, self._full = min(self.batch, max(1, len(part) // 2)), 0
                 return await self._halved(peer, part)
         except RefusedError:
             if len(part) > 1:
@@ -64,21 +105,27 @@ class BatchReader:
             self._alone.update(part)
         return await self._read_singly(peer, part)
 
+    def _note_success(self, count: int) -> None:
+        if count < self.batch or self.batch >= FIRST_BATCH:
+            return
+        self._full += 1
+        if self._full >= GROW_AFTER:
+            self.batch, self._full = self.batch + 1, 0
+
     async def _halved(self, peer: Peer, part: Sequence[ObjectId]) -> Found:
         middle = len(part) // 2
         return await self._read_part(peer, part[:middle]) | await self._read_part(peer, part[middle:])
 
-    @staticmethod
-    async def _read_singly(peer: Peer, part: Sequence[ObjectId]) -> Found:
+    async def _read_singly(self, peer: Peer, part: Sequence[ObjectId]) -> Found:
         found: Found = {}
         for object_id in part:
             try:
-                found[object_id] = await peer.read_one(object_id)
+                found[object_id] = await peer.read_one(object_id, self._refs)
             except NoAnswerError:
                 return dict.fromkeys(part) | found  # the rest would only wait as long again
         return found
 
-
-def _complete(part: Sequence[ObjectId], found: Mapping[ObjectId, ObjectValue]) -> Found:
-    """Return a value for every object asked, also for those that the device left out of its answer."""
-    return {each: found.get(each, ObjectValue(error="left out of the answer")) for each in part}
+    def _complete(self, part: Sequence[ObjectId], found: Mapping[ObjectId, dict[PropertyRef, Answer]]) -> Found:
+        """Return an answer for every object asked, also for those that the device left out of its own."""
+        missing: dict[PropertyRef, Answer] = dict.fromkeys(self._refs, LEFT_OUT) or {VALUE: LEFT_OUT}
+        return {each: found.get(each) or dict(missing) for each in part}

@@ -1,0 +1,66 @@
+"""Finds the device that a connection means: several may share one address behind a router or gateway."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from gateway.drivers.bacnet.frames import MAX_APDU, Address
+from gateway.drivers.bacnet.names import MAX_INSTANCE, ObjectId, object_of
+from gateway.drivers.bacnet.peer import Peer
+from gateway.drivers.bacnet.services import PropertyRef
+from gateway.drivers.bacnet.station import NoAnswerError, RefusedError, Station
+from gateway.drivers.bacnet.tags import ObjectNumber
+
+IDENTIFIER: Final = PropertyRef("object-identifier")
+WHOEVER: Final[ObjectId] = ("device", MAX_INSTANCE)
+"""The device object of whichever device is asked (clause 15.5.2 of ASHRAE 135)."""
+
+
+class WrongDeviceError(NoAnswerError):
+    """Another device than the configured one answers."""
+
+
+class Identity(NamedTuple):
+    """Where a device is and what it can take."""
+
+    address: Address
+    max_apdu: int = MAX_APDU
+
+
+async def identify(station: Station, at: Address, instance: int | None, *, timeout_s: float) -> Identity:
+    """Return the device with an instance at an address or behind it; without one, whichever device is there.
+
+    A device that answers no Who-Is, or only to everybody on its own subnet, is asked for its device object instead.
+
+    Raises:
+        NoAnswerError: Nobody answers.
+        WrongDeviceError: Somebody else does.
+    """
+    if instance is None:
+        return Identity(at)
+    found = await station.find(at, low=instance, high=instance, wait_s=timeout_s, only_one=True)
+    for each in found:
+        if each.address[:2] == at[:2]:
+            return Identity(each.address, each.device.max_apdu)
+    await _check_instance(Peer(station, at, timeout_s=timeout_s), instance)
+    return Identity(at)
+
+
+async def _check_instance(peer: Peer, instance: int) -> None:
+    try:
+        await peer.read_property(("device", instance), IDENTIFIER)
+    except RefusedError as error:
+        there = await _instance_of(peer)
+        answers = f"device {there} answers" if there is not None else "a device answers"
+        raise WrongDeviceError(
+            f"{answers} at {peer.address}, and not device {instance} ({error}); correct device_instance or the address"
+        ) from error
+
+
+async def _instance_of(peer: Peer) -> int | None:
+    """Return who answers; ``None`` where it does not say."""
+    try:
+        values = await peer.read_property(WHOEVER, IDENTIFIER)
+    except RefusedError:
+        return None
+    return next((object_of(value)[1] for value in values if isinstance(value, ObjectNumber)), None)
