@@ -22,6 +22,9 @@ T = TypeVar("T")
 MAX_IN_FLIGHT: Final = 4
 """Requests to one device at once, at most; small devices take one."""
 
+MOST_OBJECTS: Final = 100_000
+"""An object list that claims more is not believed."""
+
 PROCESS_ID: Final = 1
 """Our subscriber process; a subscription is known by our address, this and the object, so renewing never doubles it."""
 
@@ -140,7 +143,7 @@ class Peer:
         except RefusedError:  # an abort, since the answer is too long and the device cannot send segments
             values = [
                 value
-                for index in range(1, await self._count(device) + 1)
+                for index in range(1, min(await self._count(device), MOST_OBJECTS) + 1)
                 for value in await self.read_property(device, ref._replace(element=index))
             ]
         return [object_of(value) for value in values if isinstance(value, ObjectNumber)]

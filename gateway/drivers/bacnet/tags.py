@@ -101,7 +101,8 @@ def read_tag(data: bytes, at: int) -> Tag:
         raise MalformedError("a tag is cut off") from None
     if at + length > len(data):
         raise MalformedError("a value is cut off")
-    return Tag(Mark(bool(first & _CONTEXT_BIT)), number, data[at : at + length], at + length)
+    mark = Mark.CONTEXT if first & _CONTEXT_BIT else Mark.APPLICATION
+    return Tag(mark, number, data[at : at + length], at + length)
 
 
 def _long_length(data: bytes, at: int) -> tuple[int, int]:
@@ -184,11 +185,13 @@ class Reader:
         return self.context(number) if self.comes(Mark.CONTEXT, number) else None
 
     def comes(self, mark: Mark, number: int) -> bool:
-        """Return whether such a tag is next."""
-        if self.is_done:
+        """Return whether such a tag is next; ``number`` is below 15, as in every service that we take."""
+        if self.at >= len(self.data):
             return False
-        tag = read_tag(self.data, self.at)
-        return tag.mark is mark and tag.number == number
+        first = self.data[self.at]
+        if mark is Mark.CONTEXT:
+            return first & 0xF8 == number << 4 | _CONTEXT_BIT and first & 0x07 not in {_OPENING, _CLOSING}
+        return first == number << 4 | _CONTEXT_BIT | (_OPENING if mark is Mark.OPENING else _CLOSING)
 
     def expect(self, mark: Mark, number: int) -> None:
         """Take an opening or closing tag that must come here."""
