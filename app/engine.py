@@ -104,7 +104,8 @@ class EngineThread:
     def _run(self) -> None:
         try:
             while not self._stopping.is_set():
-                self.step(self._inbox.take_all(self._patience_s()))
+                taken = self._inbox.take(self._patience_s())
+                self.step(taken.deliveries, waiting_since_ns=taken.waiting_since_ns)
             self.step(self._inbox.take_all(0.0))
         except Exception as error:  # the thread's edge: whoever watches it stops the process, and a restart continues
             self._failure = error
@@ -118,21 +119,31 @@ class EngineThread:
         due_s = (deadline_ns - self._clock.now_ns()) / NS_PER_S / self._clock.speed
         return min(max(due_s, 0.0), LONGEST_WAIT_S)
 
-    def step(self, deliveries: Sequence[Delivery]) -> None:
-        """Take deliveries through rules, alarms and orders in one transaction, then pass them on to be kept."""
-        evaluation = self._evaluate(SampleBatch.concatenate(delivery.batch for delivery in deliveries))
+    def step(self, deliveries: Sequence[Delivery], *, waiting_since_ns: int | None = None) -> None:
+        """Take deliveries through rules, alarms and orders in one transaction, then pass them on to be kept.
+
+        Args:
+            deliveries: What came, urgent samples first.
+            waiting_since_ns: Gateway time from which on others wait still; ``None`` when these are all.
+        """
+        now_ns = self._clock.now_ns()
+        heard_ns = now_ns if waiting_since_ns is None else min(now_ns, waiting_since_ns)
+        evaluation = self._evaluate(SampleBatch.concatenate(delivery.batch for delivery in deliveries), heard_ns)
         changed = self._rules.take_changed()
         events = [_event_row(event) for delivery in deliveries for event in delivery.events]
         if changed or events or evaluation.transitions or evaluation.due:
             self._commit(evaluation, changed, events)
         self._history.put(deliveries)
 
-    def _evaluate(self, batch: SampleBatch) -> Evaluation:
-        now_ns = self._clock.now_ns()
+    def _evaluate(self, batch: SampleBatch, heard_ns: int) -> Evaluation:
+        """Decide from samples, and then from time as far as every sample up to ``heard_ns`` is known.
+
+        What still waits may break a silence or end a delay; time alone must not decide before it.
+        """
         if not len(batch):
-            return self._rules.sweep(now_ns)
+            return self._rules.sweep(heard_ns)
         self._latest.update(batch)
-        by_samples, by_time = self._rules.evaluate(batch), self._rules.sweep(now_ns)
+        by_samples, by_time = self._rules.evaluate(batch), self._rules.sweep(heard_ns)
         return Evaluation(
             transitions=by_samples.transitions + by_time.transitions,
             due=by_samples.due + by_time.due,

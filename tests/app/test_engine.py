@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import Engine, event, func, select
 
@@ -16,6 +18,7 @@ from app import engine as engine_module
 from app.engine import Commit, EngineThread
 from app.history_thread import HistoryThread
 from facility.clock import NS_PER_S, VirtualClock
+from facility.equipment import BadQuality
 from facility.errors import HistoryUnavailableError
 from facility.history.duckdb_history import DuckDbHistory
 from facility.history.history import History
@@ -25,7 +28,7 @@ from facility.quality import Quality
 from facility.samples import Sample, SampleBatch
 from facility.storage.database import metadata, open_database, reading
 from gateway.events import Delivery
-from gateway.inbox import Inbox
+from gateway.inbox import Inbox, urgent_points
 from rules.engine import RuleEngine
 from rules.repository import load_states
 from tests.app.processes import wait_until
@@ -200,6 +203,42 @@ def test_a_stop_takes_what_waits_and_keeps_it(plant: Plant) -> None:
     running(plant)()
     assert plant.acknowledged == ["fire"]
     assert plant.count("alarm_episode") == 1
+
+
+def test_a_fire_is_committed_alone_while_a_backlog_of_readings_waits(plant: Plant) -> None:
+    plant.inbox = Inbox(urgent=urgent_points(plant.facility), step_samples=10)
+    plant.restart()
+    for reading_number in range(100):
+        plant.clock.advance(1)
+        plant.inbox.put(plant.delivery(f"reading {reading_number}", pump=90.0 if reading_number % 2 else 20.0))
+    plant.inbox.put(plant.delivery("fire", smoke=1.0))
+    stop = running(plant)
+    try:
+        wait_until(lambda: len(plant.acknowledged) == 101, within_s=20, why=lambda: str(plant.engine.failure))
+    finally:
+        stop()
+    assert [alarm.asset_id for alarm in plant.commits[0].alarms] == [DETECTOR]
+    assert len(plant.commits) > 1
+
+
+def test_time_alone_decides_nothing_that_a_waiting_sample_may_decide(plant: Plant) -> None:
+    lost = BadQuality(type="bad_quality", on_delay_s=DELAY_S)
+    smoke = plant.facility.rules[SMOKE]
+    definition = smoke.definition.model_copy(update={"condition": lost})
+    rules = {SMOKE: dataclasses.replace(smoke, definition=definition)}
+    plant.facility = dataclasses.replace(plant.facility, rules=rules)
+    plant.restart()
+    batch = plant.delivery("lost", smoke=math.nan).batch
+    batch = dataclasses.replace(batch, quality=np.full(1, Quality.BAD_COMMUNICATION, np.uint8))
+    plant.engine.step([Delivery(connection_id="wire", batch=batch)])
+    plant.clock.advance(DELAY_S - 1)
+    back = plant.delivery("back", smoke=0.0)
+    plant.clock.advance(60)
+    plant.engine.step([], waiting_since_ns=int(back.batch.gateway_time_ns[0]))
+    plant.engine.step([back])
+    plant.clock.advance(60)
+    plant.engine.step([])
+    assert plant.count("alarm_episode") == 0
 
 
 def test_a_restart_continues_a_running_delay_instead_of_beginning_anew(tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +13,8 @@ from hypothesis import strategies as st
 from facility.quality import Quality
 from facility.samples import Sample, SampleBatch
 from gateway.events import Delivery, DeviceEvent
-from gateway.inbox import Inbox
+from gateway.inbox import Inbox, urgent_points
+from tests.facilities import DETECTOR, small_facility
 
 
 def telemetry(*points: int) -> Delivery:
@@ -90,3 +93,93 @@ def test_nothing_is_lost_uncounted_and_the_newest_always_stays(capacity: int, si
     assert taken == everything[inbox.dropped :]
     assert not sizes or taken[-len(sizes[-1]) :] == sizes[-1]
     assert len(taken) <= max(capacity, len(sizes[-1]) if sizes else 0)
+
+
+FIRE, BADGE = 7, 9
+"""Urgent points."""
+
+
+def test_a_fire_sample_is_cut_out_of_its_delivery_and_given_alone_before_a_large_backlog() -> None:
+    inbox = Inbox(urgent=[FIRE], step_samples=4)
+    for _ in range(10):
+        inbox.put(telemetry(1, 2))
+    inbox.put(telemetry(1, FIRE, 2))
+    assert points_in(inbox.take(0).deliveries) == [FIRE]
+    assert points_in(inbox.take(0).deliveries) == [1, 2, 1, 2]
+    inbox.put(telemetry(FIRE))
+    assert points_in(inbox.take(0).deliveries) == [FIRE]
+    given = inbox.take(0)
+    while given.waiting_since_ns is not None:
+        given = inbox.take(0)
+    assert inbox.waiting == 0
+    assert points_in(given.deliveries) == [1, 2]
+
+
+def test_normally_everything_is_given_at_once_with_the_urgent_first() -> None:
+    inbox = Inbox(urgent=[FIRE])
+    inbox.put(telemetry(1, FIRE))
+    inbox.put(acknowledged())
+    given = inbox.take(0)
+    assert points_in(given.deliveries) == [FIRE, 8, 1]
+    assert given.waiting_since_ns is None
+
+
+def test_life_safety_and_events_are_urgent() -> None:
+    facility = small_facility()
+    urgent = urgent_points(facility)
+    assert {facility.points[key].asset_id for key in urgent} == {DETECTOR}
+
+
+def test_a_changed_site_may_have_other_urgent_points() -> None:
+    inbox = Inbox(urgent=[FIRE], step_samples=1)
+    inbox.prefer([BADGE])
+    inbox.put(telemetry(1, 2, 3))
+    inbox.put(telemetry(FIRE, BADGE, 10_000))
+    assert points_in(inbox.take(0).deliveries) == [BADGE]
+
+
+class Engine:
+    """Takes from an inbox step by step, and acknowledges what it was given."""
+
+    def __init__(self, inbox: Inbox) -> None:
+        self.inbox = inbox
+        self.seen: list[tuple[int, int]] = []
+        """Point and number of its delivery."""
+        self.done: list[int] = []
+
+    def step(self) -> bool:
+        given = self.inbox.take(0)
+        for delivery in given.deliveries:
+            self.seen += [(sample.point, sample.gateway_time_ns) for sample in delivery.batch.rows()]
+            if delivery.acknowledge is not None:
+                delivery.acknowledge()
+        assert (given.waiting_since_ns is None) is (self.inbox.waiting == 0)
+        return given.waiting_since_ns is not None
+
+
+@given(
+    st.lists(st.tuples(st.lists(st.sampled_from([1, 2, FIRE, BADGE, 99]), max_size=5), st.booleans()), max_size=40),
+    st.sets(st.integers(0, 39)),
+    st.integers(1, 10),
+)
+def test_whatever_comes_every_sample_is_given_once_in_its_point_s_order_and_then_acknowledged(
+    parts: list[tuple[list[int], bool]], takes: set[int], step_samples: int
+) -> None:
+    engine = Engine(Inbox(urgent=[FIRE, BADGE], step_samples=step_samples))
+    for number, (points, wants) in enumerate(parts):
+        rows = [Sample(point, number, number, 0.0, Quality.GOOD) for point in points]
+        acknowledge = partial(engine.done.append, number) if wants else None
+        engine.inbox.put(Delivery(connection_id="any", batch=SampleBatch.of(rows), acknowledge=acknowledge))
+        if number in takes:
+            engine.step()
+            for each in engine.done:
+                assert Counter(seen for _, seen in engine.seen)[each] == len(parts[each][0])
+    wanted = [number for number, (_, wants) in enumerate(parts) if wants]
+    while engine.step() or len(engine.done) < len(wanted):
+        pass
+    assert sorted(engine.done) == wanted
+    given = [(point, number) for number, (points, _) in enumerate(parts) for point in points]
+    assert sorted(engine.seen) == sorted(given)
+    for point in (FIRE, BADGE):
+        numbers = [number for each, number in engine.seen if each == point]
+        assert numbers == sorted(numbers)
