@@ -17,13 +17,16 @@ from sqlalchemy import Engine
 
 from app.engine import Commit, EngineThread
 from app.history_thread import HistoryThread
+from app.history_tidying import tidied
 from app.retirement import retire_what_is_gone
 from dashboards.api import create_app
 from dashboards.hub import LiveHub
 from dashboards.services import Services
 from facility.class_files import load_classes
-from facility.clock import Clock
-from facility.errors import WatchkeeperError
+from facility.clock import NS_PER_S, Clock
+from facility.equipment import PointKind
+from facility.errors import HistoryUnavailableError, WatchkeeperError
+from facility.history.days import Retention
 from facility.history.duckdb_history import DuckDbHistory
 from facility.history.history import History
 from facility.history.influx_history import InfluxHistory
@@ -40,7 +43,7 @@ from gateway.commands.service import Site
 from gateway.commands.writables import writable_points
 from gateway.events import ConnectionStatus
 from gateway.gateway import Gateway
-from gateway.inbox import Inbox
+from gateway.inbox import Inbox, urgent_points
 from gateway.profiles import driver_configs, load_profiles
 from rules.engine import RuleEngine
 from rules.repository import load_states
@@ -49,6 +52,8 @@ log = structlog.get_logger(__name__)
 
 ANNOUNCEMENTS_KEPT = 10_000
 """Rows of the outbox that a start leaves behind."""
+LATEST_LOOKS_BACK_NS = 3_600 * NS_PER_S
+"""How old a sample may be that a start shows until the devices speak again."""
 PARTS_CHECK_S = 0.5
 
 
@@ -124,17 +129,18 @@ def open_system(
     database = open_database(settings.database_url)
     upgrade(database)
     facility = prepare_facility(settings, database, clock)
-    history = open_history(settings)
+    history = open_history(settings, facility)
     try:
-        yield assemble(
-            settings,
-            facility=facility,
-            database=database,
-            history=history,
-            clock=clock,
-            on_commit=on_commit,
-            open_source=open_source,
-        )
+        with tidied(history, clock):
+            yield assemble(
+                settings,
+                facility=facility,
+                database=database,
+                history=history,
+                clock=clock,
+                on_commit=on_commit,
+                open_source=open_source,
+            )
     finally:
         history.close()
         database.dispose()
@@ -156,11 +162,13 @@ def prepare_facility(settings: Settings, database: Engine, clock: Clock) -> Faci
     return facility
 
 
-def open_history(settings: Settings) -> History:
+def open_history(settings: Settings, facility: Facility) -> History:
     """Open the history that the settings name: InfluxDB by address, otherwise DuckDB in the data folder."""
     if settings.influx_url is not None:
         return InfluxHistory(settings.influx_url, settings.influx_token, settings.influx_org, settings.influx_bucket)
-    return DuckDbHistory(settings.data_dir / "history.duckdb")
+    quantities = {key for key, point in facility.ever.points.items() if point.definition.kind is PointKind.ANALOG}
+    retention = Retention(telemetry_days=settings.keep_telemetry_days, states_days=settings.keep_states_days)
+    return DuckDbHistory(settings.data_dir / "history", telemetry=lambda: quantities, retention=retention)
 
 
 def assemble(
@@ -174,9 +182,11 @@ def assemble(
     open_source: OpenSource,
 ) -> System:
     """Put the parts together; nothing runs yet."""
-    inbox = Inbox()
+    inbox = Inbox(urgent=urgent_points(facility))
     gateway = open_source(facility, database, inbox, clock)
     latest = LatestValues(max(facility.points, default=0))
+    with contextlib.suppress(HistoryUnavailableError):  # a server that is away costs the console its first picture only
+        latest.restore(history.latest(clock.now_ns() - LATEST_LOOKS_BACK_NS))
     hub = LiveHub(database, facility, latest, clock)
 
     def committed(commit: Commit) -> None:

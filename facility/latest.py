@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from facility.quality import Quality
 from facility.samples import SampleBatch
 
 
@@ -45,6 +47,12 @@ class LatestValues:
             self._quality[points] = batch.quality[known]
             self._source_time_ns[points] = batch.source_time_ns[known]
             self._version[points] = self._newest_version
+
+    def restore(self, batch: SampleBatch) -> None:
+        """Show what was known before a restart, none of it better than stale until the devices speak again."""
+        stale = np.maximum(batch.quality, np.uint8(Quality.UNCERTAIN_STALE))
+        self.update(replace(batch, quality=stale))
+        self.samples = 0
 
     def changed_since(self, version: int) -> tuple[int, list[LatestValue]]:
         """Return the present version and every value that came after ``version``; version 0 asks for all."""

@@ -33,6 +33,10 @@ class Settings(BaseSettings):
     influx_token: str = Field(default="", repr=False)
     influx_org: str = "watchkeeper"
     influx_bucket: str = "watchkeeper"
+    keep_telemetry_days: int = Field(default=400, ge=1)
+    """Days for which quantities are kept in the history on disk; an InfluxDB has a retention policy of its own."""
+    keep_states_days: int = Field(default=1_830, ge=1)
+    """Days for which states, events and counters are kept there."""
     bus_url: str | None = Field(default=None, repr=False)
     """Broker between a gateway and an engine that run apart, such as ``mqtts://gateway-1:secret@bus.example:8883``."""
     bus_prefix: str = Field(default="watchkeeper", pattern=r"^[^/+#\s]+(/[^/+#\s]+)*$")
