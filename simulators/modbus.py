@@ -16,14 +16,26 @@ from facility.model import Connection
 from simulators.listening import claim
 
 READ_HOLDING_REGISTERS = 3
+WRITE_REGISTER = 6
+WRITE_REGISTERS = 16
 ALL_ADDRESSES = 0x10000
 OTHER_UNITS = 0
 """The unit under which pymodbus looks up requests for units that do not exist."""
 
 
 @dataclass(frozen=True, slots=True)
+class Setting:
+    """Registers of a unit that a master may write."""
+
+    address: int
+    count: int
+    take: Callable[[list[int]], bool]
+    """Gets all of them at once, and returns whether the device accepts what they say."""
+
+
+@dataclass(frozen=True, slots=True)
 class Unit:
-    """One slave on the line, read-only, with holding registers alone."""
+    """One slave on the line with holding registers alone, of which a master may write one setting."""
 
     start: int
     """Address of the first register."""
@@ -32,17 +44,19 @@ class Unit:
     """Returns the whole block as it is now."""
     silent: Callable[[], bool]
     """Whether the unit is off the line."""
+    setting: Setting | None = None
+    """``None``: it is only read."""
 
     async def answer(  # noqa: PLR0917  # pymodbus fixes the arguments and passes them by position
         self,
         function_code: int,
         start_address: int,  # noqa: ARG002  # not needed
-        address: int,  # noqa: ARG002
-        count: int,  # noqa: ARG002
+        address: int,
+        count: int,
         current_registers: list[int],
-        set_values: list[int] | list[bool] | None,  # noqa: ARG002
+        set_values: list[int] | list[bool] | None,
     ) -> ExcCodes | None:
-        """Bring the registers up to date for the request that is being answered.
+        """Bring the registers up to date for the request that is being answered, or take the setting.
 
         The block is replaced in one go and read before anything else can run, so no value is torn.
 
@@ -52,18 +66,25 @@ class Unit:
         """
         if self.silent():
             raise asyncio.CancelledError
-        if function_code != READ_HOLDING_REGISTERS:
+        if function_code not in {READ_HOLDING_REGISTERS, WRITE_REGISTER, WRITE_REGISTERS}:
             return ExcCodes.ILLEGAL_FUNCTION
+        if set_values is not None:  # of a write; pymodbus asks again for what it answers a write of one register
+            return self._take(address, count, [int(value) for value in set_values])
         current_registers[: self.count] = self.registers()
         return None
+
+    def _take(self, address: int, count: int, values: list[int]) -> ExcCodes | None:
+        if self.setting is None or (address, count) != (self.setting.address, self.setting.count):
+            return ExcCodes.ILLEGAL_ADDRESS
+        return None if self.setting.take(values) else ExcCodes.ILLEGAL_VALUE
 
 
 @contextlib.asynccontextmanager
 async def serving(connection: Connection, units: Mapping[int, Unit]) -> AsyncIterator[None]:
     """Answer for the units at the connection's address until the block ends.
 
-    A request outside a unit's block gets exception 2, a write too, another function exception 1, and a unit that does
-    not exist exception 11 as a gateway would say.
+    A request outside a unit's block gets exception 2, a write outside its setting too, another function exception 1, a
+    unit that does not exist exception 11 as a gateway would say.
 
     Raises:
         CannotListenError: The address cannot be had.
@@ -81,7 +102,7 @@ def _devices(units: Mapping[int, Unit]) -> list[SimDevice]:
     return [
         SimDevice(
             id=number,
-            simdata=[SimData(unit.start, count=unit.count, values=0, datatype=DataType.REGISTERS, readonly=True)],
+            simdata=[SimData(unit.start, count=unit.count, values=0, datatype=DataType.REGISTERS)],
             action=unit.answer,
         )
         for number, unit in units.items()

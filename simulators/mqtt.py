@@ -1,4 +1,4 @@
-"""Devices that speak MQTT: the publisher they share, and the wire that steps them and sends what they say.
+"""Devices that speak MQTT: the publisher they share, and the wire that steps them and carries what they say and hear.
 
 Traps this module guards against, each met with paho-mqtt 2.2: a first connection that fails is retried only by
 ``connect_async`` with ``loop_start``; the reconnect delay grows to 120 s unless set; QoS 1 is queued without bound
@@ -8,6 +8,7 @@ while offline and QoS 0 is lost; small packets wait for each other unless ``TCP_
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import socket
 from collections import deque
@@ -17,7 +18,7 @@ from typing import Any, NamedTuple, Protocol, Self, TypeVarTuple
 
 import orjson
 import structlog
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -42,6 +43,9 @@ WINDOW = 200
 MAX_WAITING = 50_000
 """QoS 1 messages kept while the broker is away; beyond it the oldest is dropped, as a controller's memory would."""
 
+MAX_HEARD = 100
+"""Commands that wait for a device's next step; beyond it the oldest is lost."""
+
 STEP_S = 0.05
 """Facility seconds of one step at speed 1: a change is on the wire at most this long after its cause."""
 
@@ -65,7 +69,7 @@ class MqttPublisher:
     Used as an asynchronous context manager; inside, the connection comes and goes by itself.
     """
 
-    def __init__(self, connection: Connection, name: str) -> None:
+    def __init__(self, connection: Connection, name: str, *, hears: Sequence[str] = ()) -> None:
         self.sessions = 0
         """Connections made so far; a change means that the broker may have forgotten retained messages."""
         self.dropped = 0
@@ -76,6 +80,8 @@ class MqttPublisher:
         self._connected = False
         self._waiting: deque[Message] = deque()
         self._unacknowledged: set[int] = set()
+        self._hears = tuple(hears)
+        self._heard: deque[tuple[str, bytes]] = deque(maxlen=MAX_HEARD)
         self._progress = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._client = self._build_client(f"{connection.id}-{name}-{secrets.token_hex(4)}")
@@ -106,6 +112,13 @@ class MqttPublisher:
             self._send_waiting()
         elif self._connected:
             self._send(message)
+
+    def take_heard(self) -> list[tuple[str, bytes]]:
+        """Return topic and payload of every command since the last call."""
+        heard = []
+        while self._heard:
+            heard.append(self._heard.popleft())
+        return heard
 
     async def settled(self, at_most: int = 0) -> None:
         """Return when at most so many QoS 1 messages are not yet acknowledged."""
@@ -139,17 +152,20 @@ class MqttPublisher:
         client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
+        client.on_message = self._on_message
         return client
 
-    # The four below run in paho's thread and only pass the news to the loop, since an exception there would kill the
+    # The five below run in paho's thread and only pass the news to the loop, since an exception there would kill the
     # thread while the client still called itself connected.
 
     def _on_connect(
-        self, _client: Client, _data: object, _flags: ConnectFlags, reason: ReasonCode, _properties: Properties | None
+        self, client: Client, _data: object, _flags: ConnectFlags, reason: ReasonCode, _properties: Properties | None
     ) -> None:
         if reason.is_failure:
             self._tell(self._note_lost, str(reason))
         else:
+            if self._hears:  # in here, or a reconnect would lose it
+                client.subscribe([(topic, 1) for topic in self._hears])
             self._tell(self._note_connected)
 
     def _on_connect_fail(self, _client: Client, _data: object) -> None:
@@ -170,6 +186,10 @@ class MqttPublisher:
         self, _client: Client, _data: object, mid: int, _reason: ReasonCode, _properties: Properties
     ) -> None:
         self._tell(self._note_acknowledged, mid)
+
+    def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
+        if not message.retain:  # a command of yesterday is not for today
+            self._tell(self._heard.append, (message.topic, bytes(message.payload)))
 
     def _tell(self, what: Callable[[*Arguments], None], *arguments: *Arguments) -> None:
         if self._loop is not None and not self._loop.is_closed():
@@ -218,7 +238,7 @@ class Cadence:
 
 
 class Speaker(Protocol):
-    """Turns the state of one device into what it says on the wire."""
+    """Turns the state of one device into what it says on the wire, and what it hears into what it does."""
 
     @property
     def device(self) -> SimulatedDevice:
@@ -232,6 +252,15 @@ class Speaker(Protocol):
             now_ns: Facility time.
             anew: The connection is new, so retained states are said again.
         """
+        ...
+
+    @property
+    def hears(self) -> str:
+        """The topic on which it takes commands."""
+        ...
+
+    def obey(self, command: Mapping[str, object]) -> None:
+        """Do what a command says, or nothing where the device does not know it."""
         ...
 
 
@@ -248,14 +277,24 @@ class MqttWire:
     async def run(self) -> None:
         """Step and publish until cancelled; a broker that is away is tried again for ever."""
         step_s = max(STEP_S, MIN_WALL_STEP_S * self._clock.speed)
-        async with MqttPublisher(self._connection, self._name) as publisher:
+        topics = [speaker.hears for speaker in self._speakers]
+        async with MqttPublisher(self._connection, self._name, hears=topics) as publisher:
             sessions = publisher.sessions
             async for now_ns, dt_s in ticks(self._clock, step_s):
                 anew, sessions = sessions != publisher.sessions, publisher.sessions
+                self._obey(publisher.take_heard())
                 for speaker in self._speakers:
                     speaker.device.step(now_ns, dt_s)
                     for message in speaker.messages(now_ns, anew=anew):
                         publisher.publish(message)
+
+    def _obey(self, heard: Iterable[tuple[str, bytes]]) -> None:
+        listeners = {speaker.hears: speaker for speaker in self._speakers}
+        for topic, payload in heard:
+            with contextlib.suppress(orjson.JSONDecodeError):  # as a controller does with what it cannot read
+                command = orjson.loads(payload)
+                if isinstance(command, dict) and topic in listeners:
+                    listeners[topic].obey(command)
 
 
 def milliseconds(now_ns: int) -> float:

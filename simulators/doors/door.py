@@ -91,6 +91,8 @@ class Door:
         self._count = 0
         # Times in ns; None: it is not under way.
         self._relock_ns: int | None = None
+        self.held_unlocked = False
+        """The control room keeps the strike open."""
         self._opens_ns: int | None = None
         self._closes_ns: int | None = None
         self._opened_ns: int | None = None
@@ -104,7 +106,7 @@ class Door:
         step_v = self.parameters.battery_step_v
         return ControllerState(
             door=self.leaf,
-            lock="locked" if self._relock_ns is None else "unlocked",
+            lock="locked" if self._relock_ns is None and not self.held_unlocked else "unlocked",
             tamper="tamper" in self._active,
             tailgating=self._now_ns < self._tailgating_until_ns,
             battery_v=round(round(self.battery_v / step_v) * step_v, 3),

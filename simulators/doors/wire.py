@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from facility.clock import Clock
 from facility.model import Asset, Connection
@@ -30,6 +30,16 @@ class DoorSpeaker:
             self._said = state
             body = {"t_ms": milliseconds(now_ns), **state._asdict()}
             yield Message(f"{self._root}/state", body, qos=1, retain=True)
+
+    @property
+    def hears(self) -> str:
+        """The topic on which the controller takes commands."""
+        return f"{self._root}/command"
+
+    def obey(self, command: Mapping[str, object]) -> None:
+        """Lock, or keep unlocked until further notice."""
+        if command.get("lock") in {"locked", "unlocked"}:
+            self.device.held_unlocked = command["lock"] == "unlocked"
 
 
 class DoorWire(MqttWire):

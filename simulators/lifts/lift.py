@@ -123,6 +123,8 @@ class Lift:
         self._waiting: list[Passenger] = []
         self._onboard: list[Passenger] = []
         self._governor_tripped = False
+        self.withdrawn = False
+        """Taken out of service from the control room: it finishes its journey, lets everybody out and stays."""
 
     @property
     def silent(self) -> bool:
@@ -139,13 +141,18 @@ class Lift:
         """Return what the controller reports now."""
         chain_open = self._phase in {Phase.BRAKING, Phase.STRANDED}
         return LiftState(
-            mode=Mode.OUT_OF_SERVICE if chain_open else Mode.INSPECTION if self._phase is Phase.RESCUE else Mode.NORMAL,
+            mode=self._mode(chain_open=chain_open),
             door=self.door.state,
             brake="applied" if self._phase in {Phase.STANDING, Phase.BRAKING, Phase.STRANDED} else "released",
             safety_chain="open" if chain_open else "closed",
             passenger_trapped=self._holds_somebody(),
             overspeed=self._governor_tripped,
         )
+
+    def _mode(self, *, chain_open: bool) -> Mode:
+        if self._phase is Phase.RESCUE:
+            return Mode.INSPECTION
+        return Mode.OUT_OF_SERVICE if chain_open or self.withdrawn else Mode.NORMAL
 
     def inject(self, fault: str, now_ns: int) -> None:
         """Start a fault; those that need a journey or an open door show with the next one, which is called at once."""
@@ -201,7 +208,7 @@ class Lift:
     def _exchange_passengers(self) -> None:
         here = self.floor
         self._onboard = [rider for rider in self._onboard if rider.destination != here]
-        boarding = [person for person in self._waiting if person.origin == here]
+        boarding = [] if self.withdrawn else [person for person in self._waiting if person.origin == here]
         boarding = boarding[: self.parameters.capacity - len(self._onboard)]
         for person in boarding:
             self._waiting.remove(person)
@@ -209,7 +216,8 @@ class Lift:
 
     def _depart_or_open(self) -> None:
         here = self.floor
-        if "door_fails_to_close" in self._active or any(person.origin == here for person in self._waiting):
+        called = not self.withdrawn and any(person.origin == here for person in self._waiting)
+        if "door_fails_to_close" in self._active or called:
             self.door.open()
             return
         target = next_stop(here, self.direction, self._calls())
@@ -223,7 +231,7 @@ class Lift:
     def _calls(self) -> set[int]:
         """Return the floors of all car calls, and of landing calls while there is room for more."""
         calls = {rider.destination for rider in self._onboard}
-        if len(self._onboard) < self.parameters.capacity:
+        if len(self._onboard) < self.parameters.capacity and not self.withdrawn:
             calls |= {person.origin for person in self._waiting}
         return calls
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from facility.clock import Clock
@@ -49,6 +49,16 @@ class LiftSpeaker:
             yield self._message("drive", now_ns, _drive(lift))
         if self._counters.is_due(now_ns):
             yield self._message("counters", now_ns, _counters(lift))
+
+    @property
+    def hears(self) -> str:
+        """The topic on which the controller takes commands."""
+        return f"{self._root}/command"
+
+    def obey(self, command: Mapping[str, object]) -> None:
+        """Go out of service, or come back into it; a controller takes no other mode from outside."""
+        if command.get("mode") in {"normal", "out_of_service"}:
+            self.device.withdrawn = command["mode"] == "out_of_service"
 
     def _message(self, topic: str, now_ns: int, body: dict[str, Any], *, qos: int = 0, retain: bool = False) -> Message:
         return Message(f"{self._root}/{topic}", {"t_ms": milliseconds(now_ns), **body}, qos, retain)

@@ -37,6 +37,7 @@ class Readings(NamedTuple):
     seal_leak: bool
     drive_fault: bool
     remote_control: bool
+    speed_setpoint_rpm: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +48,7 @@ class Design:
     system: SystemCurve
     motor: Motor
     speed_rpm: float
-    """Where the drive holds it."""
+    """Where the drive holds it until a master sets another speed."""
 
 
 BUILDING_PUMP = Design(
@@ -80,6 +81,8 @@ AMBIENT_C = 24.0
 SPREAD = 0.02
 """No two pumps of a make are equal: standard deviation of the pipework's resistance, relative."""
 
+SETPOINT_RPM = (300.0, 1500.0)
+"""What the drive takes as a set-point; it refuses the rest."""
 RAMP_RPM_S = 300.0
 """How fast the drive changes speed."""
 UNDERLOAD_KW = 2.0
@@ -163,7 +166,7 @@ class Pump:
         self.starts = int(self._chance.integers(40, 400))
         self._active: set[str] = set()
         self._severity = dict.fromkeys(ONSET_S, 0.0)
-        self._speed_rpm = design.speed_rpm
+        self._speed_rpm = self._setpoint_rpm = design.speed_rpm
         self._tripped = False
         self._underload_s = 0.0
         self._bubbles = 0.0
@@ -186,6 +189,14 @@ class Pump:
     def running(self) -> bool:
         """Return whether the drive feeds the motor."""
         return not self._tripped
+
+    def set_speed(self, speed_rpm: float) -> bool:
+        """Take a new set-point; return whether the drive accepts it."""
+        low, high = SETPOINT_RPM
+        if not low <= speed_rpm <= high:  # NaN neither
+            return False
+        self._setpoint_rpm = speed_rpm
+        return True
 
     def inject(self, fault: str, now_ns: int) -> None:  # noqa: ARG002  # part of the protocol; nothing starts late
         """Start a fault of ``faults``; starting it again changes nothing."""
@@ -236,6 +247,7 @@ class Pump:
             seal_leak=self._leak_switch,
             drive_fault=self._tripped,
             remote_control=True,
+            speed_setpoint_rpm=self._setpoint_rpm,
         )
 
     def _installed(self, design: Design) -> Design:
@@ -255,7 +267,7 @@ class Pump:
             self._severity[fault] = approach(self._severity[fault], target, dt_s, time_s)
 
     def _turn(self, dt_s: float) -> None:
-        wanted = self.design.speed_rpm if self.running else 0.0
+        wanted = self._setpoint_rpm if self.running else 0.0
         change = RAMP_RPM_S * dt_s
         self._speed_rpm = min(max(wanted, self._speed_rpm - change), self._speed_rpm + change)
 

@@ -12,8 +12,8 @@ UINT16_MAX = 0xFFFF
 INT16_MIN, INT16_MAX = -0x8000, 0x7FFF
 UINT32_MAX = 0xFFFF_FFFF
 
-_VFD_A = struct.Struct(">10fdIH")
-_VFD_B = struct.Struct(">HhhhHHHhhHHHHHH")
+_VFD_A = struct.Struct(">10fdIHf")
+_VFD_B = struct.Struct(">HhhhHHHhhHHHHHHH")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,11 @@ class RegisterMap:
     count: int
     encode: Callable[[Readings], list[int]]
     """Returns ``count`` registers."""
+    setpoint: int
+    """Address of the speed set-point, which may be written."""
+    setpoint_count: int
+    setpoint_rpm: Callable[[list[int]], float]
+    """Returns the set-point that its registers say."""
 
 
 def registers_of(block: bytes) -> list[int]:
@@ -34,7 +39,8 @@ def registers_of(block: bytes) -> list[int]:
 
 def encode_vfd_a(readings: Readings) -> list[int]:
     """Lay out ``pump-vfd-a``: floats and wide integers with the most significant word first."""
-    return registers_of(_VFD_A.pack(*readings[:10], readings.run_hours, readings.starts & UINT32_MAX, _bits(readings)))
+    wide = (readings.run_hours, readings.starts & UINT32_MAX)
+    return registers_of(_VFD_A.pack(*readings[:10], *wide, _bits(readings), readings.speed_setpoint_rpm))
 
 
 def encode_vfd_b(readings: Readings) -> list[int]:
@@ -58,8 +64,20 @@ def encode_vfd_b(readings: Readings) -> list[int]:
             starts & UINT16_MAX,
             starts >> 16,
             _bits(readings),
+            _unsigned(readings.speed_setpoint_rpm, 1),
         )
     )
+
+
+def setpoint_of_vfd_a(registers: list[int]) -> float:
+    """Return the speed that a float's two registers say; NaN is one, too."""
+    value: float = struct.unpack(">f", struct.pack(">2H", *registers))[0]
+    return value
+
+
+def setpoint_of_vfd_b(registers: list[int]) -> float:
+    """Return the speed that a single register says."""
+    return float(registers[0])
 
 
 def _bits(readings: Readings) -> int:
@@ -76,7 +94,7 @@ def _signed(value: float, resolution: float) -> int:
 
 
 REGISTER_MAPS: Mapping[str, RegisterMap] = {
-    "pump-vfd-a": RegisterMap(0, _VFD_A.size // 2, encode_vfd_a),
-    "pump-vfd-b": RegisterMap(100, _VFD_B.size // 2, encode_vfd_b),
+    "pump-vfd-a": RegisterMap(0, _VFD_A.size // 2, encode_vfd_a, 27, 2, setpoint_of_vfd_a),
+    "pump-vfd-b": RegisterMap(100, _VFD_B.size // 2, encode_vfd_b, 115, 1, setpoint_of_vfd_b),
 }
 """Device profile to the registers that it reads."""

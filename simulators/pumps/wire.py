@@ -8,7 +8,7 @@ from facility.clock import Clock
 from facility.errors import ConfigurationError, Mistake
 from facility.model import Asset, Connection
 from simulators.device import SimulatedDevice
-from simulators.modbus import Unit, serving
+from simulators.modbus import Setting, Unit, serving
 from simulators.pumps.pump import Pump
 from simulators.pumps.registers import REGISTER_MAPS, RegisterMap
 from simulators.wire import ticks
@@ -84,4 +84,7 @@ def _unit(pump: Pump, layout: RegisterMap) -> Unit:
         count=layout.count,
         registers=lambda: layout.encode(pump.readings()),
         silent=lambda: pump.silent,
+        setting=Setting(
+            layout.setpoint, layout.setpoint_count, lambda values: pump.set_speed(layout.setpoint_rpm(values))
+        ),
     )

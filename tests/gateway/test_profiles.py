@@ -128,7 +128,7 @@ def test_all_mistakes_of_a_site_are_named_at_once_with_what_to_write() -> None:
         "pump-2: profile 'pump-vfd-a' speaks modbus, but connection 'lifts' is mqtt; choose another one of the two",
         "pump-3: profile 'pump-vfd-a' needs unit under 'address'",
         "pump-4: no connection 'nowhere'; add it under 'connections'",
-        "pump-6 has the same address as pump-5 (16 points); give each its own under 'address'",
+        "pump-6 has the same address as pump-5 (17 points); give each its own under 'address'",
     ]
 
 

@@ -79,12 +79,30 @@ async def test_no_wide_value_is_ever_torn() -> None:
 async def test_outside_the_map_comes_exception_2_and_writes_are_refused() -> None:
     port = free_port()
     async with running(wire_at(port)), client_of(port) as client:
-        for address, count, unit in ((26, 2, 1), (27, 1, 1), (0, 1, 2), (99, 2, 2), (110, 6, 2)):
+        for address, count, unit in ((28, 2, 1), (29, 1, 1), (0, 1, 2), (99, 2, 2), (110, 7, 2)):
             answer = await client.read_holding_registers(address, count=count, device_id=unit)
             assert answer.exception_code == 2
         assert (await client.write_register(0, 1, device_id=1)).exception_code == 2
         assert (await client.read_input_registers(0, count=2, device_id=1)).exception_code == 1
         assert (await client.read_holding_registers(0, count=1, device_id=9)).exception_code == 11
+
+
+async def test_a_drive_takes_a_speed_within_its_limits_shows_it_and_runs_there() -> None:
+    port = free_port()
+    async with running(wire_at(port, speed=20.0)), client_of(port) as client:
+        high, low = struct.unpack(">2H", struct.pack(">f", 1000.0))
+        assert not (await client.write_registers(27, [high, low], device_id=1)).isError()
+        assert await read(client, 27, 2, 1) == [high, low]
+        assert not (await client.write_register(115, 900, device_id=2)).isError()
+
+        async def both_slowed_down() -> bool:
+            words, [speed] = await read(client, 0, 2, 1), await read(client, 100, 1, 2)
+            [shown] = struct.unpack(">f", struct.pack(">2H", *words))
+            return abs(shown - 1000.0) < 5.0 and abs(speed - 900) <= 5
+
+        await until(both_slowed_down)
+        assert (await client.write_register(115, 5000, device_id=2)).exception_code == 3
+        assert (await client.write_register(27, high, device_id=1)).exception_code == 2, "half a number is none"
 
 
 async def test_a_silent_drive_leaves_its_neighbours_answering_and_comes_back() -> None:
