@@ -20,7 +20,7 @@ PAGES = {
     "overview": "/overview",
     "equipment": "/equipment/pump-1",
     "work-order": "/work-orders/1",
-    "status": "/status",
+    "gateway": "/gateway",
     "lost": "/nowhere",
 }
 
@@ -179,7 +179,7 @@ async def test_the_console_speaks_chinese(api: RunningApi, browser: Browser) -> 
     page = await open_console(browser, api, Role.OPERATOR)
     await page.get_by_role("button", name="中文").click()
     assert await page.locator("html").get_attribute("lang") == "zh-Hans"
-    words = {"/alarms": "未确认", "/overview": "电梯", "/work-orders/1": "检查单", "/status": "网关连接"}
+    words = {"/alarms": "未确认", "/overview": "电梯", "/work-orders/1": "检查单", "/gateway": "网关连接"}
     for path, word in words.items():
         await page.goto(path)
         await expect(page.get_by_text(word).first).to_be_visible()

@@ -25,7 +25,7 @@ class FakeSocket {
 
 function wired() {
   const sockets: FakeSocket[] = [];
-  const snapshot: Snapshot = { epoch: "one", seq: 10, alarms: [], work_orders: [], values: [] };
+  const snapshot: Snapshot = { epoch: "one", seq: 10, alarms: [], work_orders: [], commands: [], values: [] };
   const store = new LiveStore();
   const parts = {
     store,

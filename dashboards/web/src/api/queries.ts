@@ -86,6 +86,12 @@ export const statusQuery = queryOptions({
   refetchInterval: 2_000,
 });
 
+export const gatewayQuery = queryOptions({
+  queryKey: ["gateway"],
+  queryFn: () => data(api.GET("/api/gateway")),
+  refetchInterval: 2_000,
+});
+
 export const queryClient = new QueryClient({
   defaultOptions: {
     queries: {

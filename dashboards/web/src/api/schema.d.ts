@@ -372,6 +372,112 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/commands": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Commands
+         * @description List commands, the newest first.
+         */
+        get: operations["list_commands_api_commands_get"];
+        put?: never;
+        /**
+         * Request Command
+         * @description Command a point and wait until the device shows it; the same request again does nothing twice.
+         *
+         *     Where no gateway runs in this process the answer comes before the outcome, which the live channel tells.
+         */
+        post: operations["request_command_api_commands_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/commands/{command_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One Command
+         * @description Show one command with its journal.
+         */
+        get: operations["one_command_api_commands__command_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/commands/{command_id}/take-back": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take Back
+         * @description Take a command back from its device; one that is over already stays as it is.
+         */
+        post: operations["take_back_api_commands__command_id__take_back_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/gateway": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Gateway
+         * @description Show every connection with its devices; those that are down come first, then those with devices that are.
+         */
+        get: operations["gateway_api_gateway_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Metrics
+         * @description Give every figure as text, in the format that the asker prefers.
+         */
+        get: operations["metrics_metrics_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -573,6 +679,124 @@ export interface components {
             reason: string;
         };
         /**
+         * CommandDetail
+         * @description One command with what happened to it.
+         */
+        CommandDetail: {
+            /** Id */
+            id: number;
+            /** Version */
+            version: number;
+            /** Request Id */
+            request_id: string;
+            /** Point Key */
+            point_key: number;
+            /** Asset Id */
+            asset_id: string;
+            /** Value */
+            value: number;
+            /** Priority */
+            priority: number;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "requested" | "sent" | "confirmed" | "expiring" | "returning" | "failing" | "expired" | "relinquished" | "superseded" | "refused" | "failed";
+            /** Reason */
+            reason: string;
+            /** Author */
+            author: string;
+            /**
+             * Requested At
+             * Format: date-time
+             */
+            requested_at: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Shown */
+            shown: number | null;
+            /** Detail */
+            detail: string | null;
+            /** Ended At */
+            ended_at: string | null;
+            /** Journal */
+            journal: components["schemas"]["JournalEntry"][];
+        };
+        /**
+         * CommandList
+         * @description Commands, the newest first.
+         */
+        CommandList: {
+            /** Commands */
+            commands: components["schemas"]["CommandView"][];
+            /** Total */
+            total: number;
+        };
+        /**
+         * CommandView
+         * @description A value that somebody wants a point to have, for a time.
+         */
+        CommandView: {
+            /** Id */
+            id: number;
+            /** Version */
+            version: number;
+            /** Request Id */
+            request_id: string;
+            /** Point Key */
+            point_key: number;
+            /** Asset Id */
+            asset_id: string;
+            /** Value */
+            value: number;
+            /** Priority */
+            priority: number;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "requested" | "sent" | "confirmed" | "expiring" | "returning" | "failing" | "expired" | "relinquished" | "superseded" | "refused" | "failed";
+            /** Reason */
+            reason: string;
+            /** Author */
+            author: string;
+            /**
+             * Requested At
+             * Format: date-time
+             */
+            requested_at: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Shown */
+            shown: number | null;
+            /** Detail */
+            detail: string | null;
+            /** Ended At */
+            ended_at: string | null;
+        };
+        /**
+         * CommandableView
+         * @description Within which limits a point may be commanded.
+         */
+        CommandableView: {
+            /** Low */
+            low: number | null;
+            /** High */
+            high: number | null;
+            /** Codes */
+            codes: number[];
+            /** Roles */
+            roles: components["schemas"]["Role"][];
+            /** Longest S */
+            longest_s: number;
+        };
+        /**
          * Complete
          * @description The assignee is done: mandatory steps ticked, alarms clear or a reason why not.
          */
@@ -627,6 +851,58 @@ export interface components {
             spaces: components["schemas"]["SpaceView"][];
             /** Assets */
             assets: components["schemas"]["AssetView"][];
+        };
+        /**
+         * GatewayConnectionView
+         * @description One connection with its devices.
+         */
+        GatewayConnectionView: {
+            /** Id */
+            id: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "connecting" | "up" | "down";
+            /** Detail */
+            detail: string;
+            /** Samples */
+            samples: number;
+            /** Errors */
+            errors: number;
+            /** Dropped */
+            dropped: number;
+            /** Last Good At */
+            last_good_at: string | null;
+            /** Protocol */
+            protocol: string;
+            /** Endpoint */
+            endpoint: string;
+            /** Samples Per S */
+            samples_per_s: number;
+            /** Duplicates */
+            duplicates: number;
+            /** Units */
+            units: components["schemas"]["UnitView"][];
+        };
+        /**
+         * GatewayView
+         * @description How the gateway is.
+         */
+        GatewayView: {
+            /**
+             * Now
+             * Format: date-time
+             */
+            now: string;
+            /** Connections */
+            connections: components["schemas"]["GatewayConnectionView"][];
+            /** Queues */
+            queues: components["schemas"]["QueueView"][];
+            /** Loop Lag P99 Ms */
+            loop_lag_p99_ms: number;
+            /** Loop Lag Worst Ms */
+            loop_lag_worst_ms: number;
         };
         /**
          * HistoryView
@@ -704,7 +980,7 @@ export interface components {
          * @description What a command needs.
          * @enum {string}
          */
-        Permission: "view" | "acknowledge_alarm" | "reset_alarm" | "assign_order" | "execute_order" | "cancel_order";
+        Permission: "view" | "acknowledge_alarm" | "reset_alarm" | "assign_order" | "execute_order" | "cancel_order" | "command_device" | "change_site";
         /**
          * PointKind
          * @description What the numbers of a point mean.
@@ -730,6 +1006,7 @@ export interface components {
             states: {
                 [key: string]: components["schemas"]["LocalText"];
             };
+            commandable: components["schemas"]["CommandableView"] | null;
         };
         /**
          * Priority
@@ -753,6 +1030,36 @@ export interface components {
             status: number;
             /** Detail */
             detail: string;
+        };
+        /**
+         * QueueView
+         * @description Where samples wait.
+         */
+        QueueView: {
+            /** Name */
+            name: string;
+            /** Waiting */
+            waiting: number;
+            /** Dropped */
+            dropped: number;
+        };
+        /**
+         * RequestCommand
+         * @description Have a point take a value for a time.
+         */
+        RequestCommand: {
+            /** Request Id */
+            request_id: string;
+            /** Point Key */
+            point_key: number;
+            /** Value */
+            value: number;
+            /** Hold S */
+            hold_s?: number | null;
+            /** Reason */
+            reason: string;
+            /** Holder */
+            holder?: number | null;
         };
         /**
          * Reset
@@ -790,6 +1097,8 @@ export interface components {
             alarms: components["schemas"]["AlarmView"][];
             /** Work Orders */
             work_orders: components["schemas"]["WorkOrderView"][];
+            /** Commands */
+            commands: components["schemas"]["CommandView"][];
             /** Values */
             values: [
                 number,
@@ -867,6 +1176,14 @@ export interface components {
          */
         System: "lift" | "pump" | "fire" | "access";
         /**
+         * TakeBack
+         * @description Let the device go before the command expires.
+         */
+        TakeBack: {
+            /** Reason */
+            reason: string;
+        };
+        /**
          * TickStep
          * @description Mark one step done or not done.
          */
@@ -875,6 +1192,38 @@ export interface components {
             version: number;
             /** Done */
             done: boolean;
+        };
+        /**
+         * UnitView
+         * @description How one device on a connection is; counts are since the start.
+         */
+        UnitView: {
+            /** Asset Id */
+            asset_id: string;
+            name: components["schemas"]["LocalText"];
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "connecting" | "up" | "down";
+            /** Detail */
+            detail: string;
+            /** Requests */
+            requests: number;
+            /** Timeouts */
+            timeouts: number;
+            /** Refusals */
+            refusals: number;
+            /** Overruns */
+            overruns: number;
+            /** Openings */
+            openings: number;
+            /** Last Good At */
+            last_good_at: string | null;
+            /** Latency P50 Ms */
+            latency_p50_ms: number | null;
+            /** Latency P99 Ms */
+            latency_p99_ms: number | null;
         };
         /**
          * WorkOrderDetail
@@ -1701,6 +2050,217 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["WorkOrderDetail"];
                 };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_commands_api_commands_get: {
+        parameters: {
+            query?: {
+                state?: "living" | "all";
+                asset_id?: string | null;
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: {
+                watchkeeper_session?: string | null;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandList"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    request_command_api_commands_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "x-watchkeeper"?: string | null;
+            };
+            path?: never;
+            cookie?: {
+                watchkeeper_session?: string | null;
+            };
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RequestCommand"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandView"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    one_command_api_commands__command_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                command_id: number;
+            };
+            cookie?: {
+                watchkeeper_session?: string | null;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandDetail"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    take_back_api_commands__command_id__take_back_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "x-watchkeeper"?: string | null;
+            };
+            path: {
+                command_id: number;
+            };
+            cookie?: {
+                watchkeeper_session?: string | null;
+            };
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TakeBack"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandView"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    gateway_api_gateway_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: {
+                watchkeeper_session?: string | null;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayView"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    metrics_metrics_get: {
+        parameters: {
+            query?: never;
+            header?: {
+                authorization?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Client Error */
             "4XX": {

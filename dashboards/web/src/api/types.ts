@@ -21,7 +21,9 @@ export type Snapshot = Schemas["Snapshot"];
 export type ValueRow = Snapshot["values"][number];
 export type History = Schemas["HistoryView"];
 export type Limit = Schemas["LimitView"];
-export type Connection = Schemas["ConnectionView"];
+export type GatewayView = Schemas["GatewayView"];
+export type GatewayConnection = Schemas["GatewayConnectionView"];
+export type GatewayDevice = Schemas["UnitView"];
 
 /** In the order in which the console shows them. */
 export const SYSTEMS: readonly System[] = ["lift", "pump", "fire", "access"];

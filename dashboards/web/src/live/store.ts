@@ -146,7 +146,7 @@ export class LiveStore {
   clear(): void {
     this.#expected.clear();
     this.#values.clear();
-    this.replace({ epoch: "", seq: 0, alarms: [], work_orders: [], values: [] });
+    this.replace({ epoch: "", seq: 0, alarms: [], work_orders: [], commands: [], values: [] });
     this.flush();
   }
 

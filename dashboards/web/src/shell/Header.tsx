@@ -58,7 +58,7 @@ function Tabs() {
       <NavLink to="/alarms">{t("nav.alarms")}</NavLink>
       <NavLink to="/overview">{t("nav.overview")}</NavLink>
       <NavLink to="/work-orders">{t("nav.orders")}</NavLink>
-      <NavLink to="/status">{t("nav.status")}</NavLink>
+      <NavLink to="/gateway">{t("nav.gateway")}</NavLink>
     </nav>
   );
 }

@@ -1,9 +1,9 @@
 import { createBrowserRouter, Navigate } from "react-router";
 import { AlarmsPage } from "../alarms/AlarmsPage";
 import { AssetPage } from "../assets/AssetPage";
+import { GatewayPage } from "../gateway/GatewayPage";
 import { OrdersPage } from "../orders/OrdersPage";
 import { OverviewPage } from "../overview/OverviewPage";
-import { StatusPage } from "../status/StatusPage";
 import { Frame } from "./Frame";
 import { LostPage } from "./LostPage";
 
@@ -17,7 +17,7 @@ export const router = createBrowserRouter([
       { path: "overview", element: <OverviewPage /> },
       { path: "equipment/:assetId", element: <AssetPage /> },
       { path: "work-orders/:orderId?", element: <OrdersPage /> },
-      { path: "status", element: <StatusPage /> },
+      { path: "gateway", element: <GatewayPage /> },
       { path: "*", element: <LostPage /> },
     ],
   },
