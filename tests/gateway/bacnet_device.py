@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bacpypes3.apdu import (
@@ -71,6 +72,15 @@ def analog_input(number: int) -> Any:  # noqa: ANN401  # bacpypes3 ships no type
     )
 
 
+def ip_port(port: int, address: str = "127.0.0.1", **more: Any) -> NetworkPortObject:  # noqa: ANN401  # no types
+    return NetworkPortObject(
+        f"{address}:{port}",
+        objectIdentifier=("network-port", 1),
+        objectName="port",
+        **{"networkNumber": 0, "networkNumberQuality": "unknown"} | more,
+    )
+
+
 class FieldDevice:
     """A detector and many more analog inputs; it can be taken away, come back and forget its subscribers."""
 
@@ -82,8 +92,17 @@ class FieldDevice:
         most_at_once: int = 1000,
         takes_cov: bool = True,
         has_multiple: bool = True,
+        instance: int = 2001,
+        segmentation: str = "segmentedBoth",
+        max_apdu: int = 1476,
+        network_port: Callable[[], NetworkPortObject] | None = None,
     ) -> None:
+        """Boot a device on a UDP port of loopback, or where ``network_port`` says."""
         self.port = port
+        self.instance = instance
+        self._segmentation = segmentation
+        self._max_apdu = max_apdu
+        self._network_port = network_port or functools.partial(ip_port, port)
         self._analogs = analogs
         self._most_at_once = most_at_once
         self._takes_cov = takes_cov
@@ -111,6 +130,10 @@ class FieldDevice:
             for subscription in list(detection.cov_subscriptions):
                 self._app.cancel_subscription(subscription)
 
+    def allow_at_once(self, objects: int) -> None:
+        """Answer requests for more objects from now on."""
+        self._app.most_at_once = objects
+
     def add_analog(self, number: int) -> None:
         """Let an engineer add an analog input to the panel's program."""
         self._app.add_object(analog_input(number))
@@ -124,20 +147,13 @@ class FieldDevice:
 
     def _infrastructure(self) -> Sequence[Any]:
         device = DeviceObject(
-            objectIdentifier=("device", 2001),
-            objectName="panel",
+            objectIdentifier=("device", self.instance),
+            objectName=f"panel-{self.instance}",
             vendorIdentifier=999,
-            maxApduLengthAccepted=1476,
-            segmentationSupported="segmentedBoth",
+            maxApduLengthAccepted=self._max_apdu,
+            segmentationSupported=self._segmentation,
         )
-        port = NetworkPortObject(
-            f"127.0.0.1:{self.port}",
-            objectIdentifier=("network-port", 1),
-            objectName="port",
-            networkNumber=0,
-            networkNumberQuality="unknown",
-        )
-        return [device, port]
+        return [device, self._network_port()]
 
     def _objects(self) -> Sequence[Any]:
         analogs = [analog_input(number) for number in range(1, self._analogs + 1)]

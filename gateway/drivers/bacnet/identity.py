@@ -42,19 +42,16 @@ async def identify(station: Station, at: Address, instance: int | None, *, timeo
     for each in found:
         if each.address[:2] == at[:2]:
             return Identity(each.address, each.device.max_apdu)
-    await _check_instance(Peer(station, at, timeout_s=timeout_s), instance)
-    return Identity(at)
-
-
-async def _check_instance(peer: Peer, instance: int) -> None:
+    peer = Peer(station, at, timeout_s=timeout_s)
     try:
         await peer.read_property(("device", instance), IDENTIFIER)
     except RefusedError as error:
-        there = await _instance_of(peer)
+        there = await _instance_of(peer) or await _instance_at(station, at, timeout_s)
         answers = f"device {there} answers" if there is not None else "a device answers"
         raise WrongDeviceError(
             f"{answers} at {peer.address}, and not device {instance} ({error}); correct device_instance or the address"
         ) from error
+    return Identity(at)
 
 
 async def _instance_of(peer: Peer) -> int | None:
@@ -64,3 +61,9 @@ async def _instance_of(peer: Peer) -> int | None:
     except RefusedError:
         return None
     return next((object_of(value)[1] for value in values if isinstance(value, ObjectNumber)), None)
+
+
+async def _instance_at(station: Station, at: Address, timeout_s: float) -> int | None:
+    """Return who answers a Who-Is there, for devices that do not know the instance that means whoever is asked."""
+    found = await station.find(at, wait_s=timeout_s, only_one=True)
+    return next((each.device.instance for each in found if each.address == at), None)
