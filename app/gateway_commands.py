@@ -13,7 +13,7 @@ import orjson
 import typer
 
 from app.logs import configure_logs
-from app.process import EXIT_FAILED, run_until_signal
+from app.process import EXIT_FAILED, refusals, run_until_signal
 from facility.class_files import load_classes
 from facility.clock import SystemClock
 from gateway.drivers.bacnet.discovery import FoundDevice, discover
@@ -21,6 +21,7 @@ from gateway.onboarding.bacnet_objects import found_connection
 from gateway.onboarding.draft import Draft
 from gateway.onboarding.folder import write_draft
 from gateway.onboarding.found import FoundConnection
+from gateway.onboarding.imports import Imported, Place, import_ede, import_registers
 from gateway.onboarding.probe import Probe, probe
 from gateway.onboarding.tables import table
 from gateway.onboarding.workshop import open_workshop
@@ -33,12 +34,20 @@ gateway_commands = typer.Typer(
 discover_commands = typer.Typer(
     no_args_is_help=True, help="Ask a wire what is on it. Only reads; --draft writes what it makes of it."
 )
+import_commands = typer.Typer(no_args_is_help=True, help="Draft site file and profiles from what a maker hands over.")
 gateway_commands.add_typer(discover_commands, name="discover")
+gateway_commands.add_typer(import_commands, name="import")
 
 BACNET_PORT: Final = 47_808
+MODBUS_PORT: Final = 502
 
 DraftOption = Annotated[
     Path | None, typer.Option("--draft", help="Write a draft of site.yaml and profiles into this folder.")
+]
+NeededDraftOption = Annotated[Path, typer.Option("--draft", help="Folder for the draft of site.yaml and profiles.")]
+FileArgument = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The file.")]
+ClassOption = Annotated[
+    str | None, typer.Option("--class", help="What all devices of the file are, such as pump; otherwise it is guessed.")
 ]
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace files that are there.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")]
@@ -80,6 +89,46 @@ def discover_bacnet(
             taken = [connection.id for connection in connections]
             connections.append(found_connection(device, host=at[0], port=str(at[1]), taken=taken))
         _draft(draft, connections, f"`watchkeeper gateway discover bacnet {address}`", force=force, quiet=json)
+
+
+@import_commands.command("ede")
+def import_ede_file(
+    file: FileArgument,
+    *,
+    draft: NeededDraftOption,
+    at: Annotated[str, typer.Option("--at", metavar="HOST[:PORT]", help="Where the device is reached.")] = "",
+    equipment: ClassOption = None,
+    force: ForceOption = False,
+) -> None:
+    """Draft from an EDE file, the list of objects that BACnet makers hand over, with StateTexts and Units beside it."""
+    with refusals():
+        imported = import_ede(file, Place(*_host_and_port(at, BACNET_PORT)))
+    _draft_imported(draft, imported, file, equipment, force=force)
+
+
+@import_commands.command("csv")
+def import_register_list(
+    file: FileArgument,
+    *,
+    draft: NeededDraftOption,
+    at: Annotated[str, typer.Option("--at", metavar="HOST[:PORT]", help="Where the device is reached.")] = "",
+    unit: Annotated[int, typer.Option(min=0, max=255, help="Modbus unit of rows that say none.")] = 1,
+    equipment: ClassOption = None,
+    force: ForceOption = False,
+) -> None:
+    """Draft from a list of Modbus registers: columns name and register, and as far as known unit, type, scale, states.
+
+    docs/onboarding.md lists the columns.
+    """
+    with refusals():
+        imported = import_registers(file, Place(*_host_and_port(at, MODBUS_PORT)), unit_id=unit)
+    _draft_imported(draft, imported, file, equipment, force=force)
+
+
+def _draft_imported(folder: Path, imported: Imported, file: Path, equipment: str | None, *, force: bool) -> None:
+    for remark in imported.remarks:
+        typer.echo(str(remark), err=True)
+    _draft(folder, imported.connections, file.name, equipment=equipment, force=force)
 
 
 @gateway_commands.command("probe")
@@ -154,11 +203,20 @@ def _print_found(*, json: bool, found: object, text: str) -> None:
     typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode() if json else text)
 
 
-def _draft(folder: Path, connections: list[FoundConnection], source: str, *, force: bool, quiet: bool = False) -> None:
+def _draft(
+    folder: Path,
+    connections: list[FoundConnection],
+    source: str,
+    *,
+    equipment: str | None = None,
+    force: bool,
+    quiet: bool = False,
+) -> None:
     """Recognise what was found, write the draft and say what became of it."""
-    workshop = open_workshop()
-    draft = workshop.draft(workshop.recognised(connections), source)
-    paths = write_draft(folder, draft, classes=workshop.classes, force=force)
+    with refusals():
+        workshop = open_workshop()
+        draft = workshop.draft(workshop.recognised(connections, equipment), source)
+        paths = write_draft(folder, draft, classes=workshop.classes, force=force)
     typer.echo(_draft_text(draft, paths), err=quiet)
 
 

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from gateway.onboarding.vocabulary import Vocabulary
 
-_PATH: Final = re.compile(r"^(?P<device>.*[^/.:'|\\])[/.:'|\\]+(?P<leaf>[^/.:'|\\]+)$", re.DOTALL)
+_PATH: Final = re.compile(r"[/.:'|\\]+")
 _AFTER_NUMBER: Final = re.compile(r"^(?P<device>.*\d)[\W_]*(?P<leaf>[^\d]*[^\W\d_][^\d]*)$", re.DOTALL)
 _WORD_BREAK: Final = re.compile(r"[\s_\-]+")
 _ID_LENGTH: Final = 60
@@ -32,25 +32,28 @@ def split_name(name: str, words: Vocabulary) -> SplitName:
     """
     if words.is_nothing_but_a_point(name):
         return SplitName("", name)
-    path, number = _split_by(_PATH, name), _split_by(_AFTER_NUMBER, name)
-    if words.explained(path.leaf):
-        return path
-    for split in (number, *_splits_at_words(name)):
+    paths, number = list(_splits_at(_PATH, name)), _after_number(name)
+    for split in paths:
+        if words.is_nothing_but_a_point(split.leaf):
+            return split
+    if paths and words.explained(paths[-1].leaf):
+        return paths[-1]
+    for split in (number, *_splits_at(_WORD_BREAK, name)):
         if words.is_nothing_but_a_point(split.leaf):
             return split
     return number if words.explained(number.leaf) else SplitName(name, "")
 
 
-def _split_by(pattern: re.Pattern[str], name: str) -> SplitName:
-    found = pattern.match(name)
-    return SplitName(found["device"], found["leaf"]) if found else SplitName(name, "")
-
-
-def _splits_at_words(name: str) -> Iterator[SplitName]:
-    """Return the ways to split a name between words, the longest leaf first."""
-    for gap in _WORD_BREAK.finditer(name):
-        if gap.start():
+def _splits_at(separator: re.Pattern[str], name: str) -> Iterator[SplitName]:
+    """Return the ways to split a name at a separator, the longest leaf first."""
+    for gap in separator.finditer(name):
+        if gap.start() and gap.end() < len(name):
             yield SplitName(name[: gap.start()], name[gap.end() :])
+
+
+def _after_number(name: str) -> SplitName:
+    found = _AFTER_NUMBER.match(name)
+    return SplitName(found["device"], found["leaf"]) if found else SplitName(name, "")
 
 
 def asset_id(text: str, fallback: str, taken: Container[str]) -> str:

@@ -38,10 +38,19 @@ class _Leaf:
 class Recogniser:
     """Guesses with the words and the classes of this installation."""
 
-    def __init__(self, classes: Mapping[str, EquipmentClass], words: Vocabulary, reader: Reader) -> None:
+    def __init__(
+        self,
+        classes: Mapping[str, EquipmentClass],
+        words: Vocabulary,
+        reader: Reader,
+        only_class: str | None = None,
+    ) -> None:
+        """Take what guesses are made with; a person who says the class leaves nothing of it to guess."""
         self._words = words
         self._reader = reader
-        self._classes = {name: classes[name] for name in words.classes if name in classes}
+        self._said = only_class
+        self._all = classes
+        self._classes = {name: classes[name] for name in words.classes if only_class in {None, name}}
 
     def recognise(self, connection: FoundConnection) -> Recognised:
         """Return the assets that the points of a connection belong to, and the points that are left over."""
@@ -52,7 +61,7 @@ class Recogniser:
             assets += [asset] if asset else []
             unmapped += left
         assets = _panels_as_one(assets)
-        paired = paired_by_instance(assets, unmapped, self._classes, self._reader)
+        paired = paired_by_instance(assets, unmapped, self._all, self._reader)
         return Recognised(connection=connection, assets=tuple(paired.assets), unmapped=tuple(paired.unmapped))
 
     def _groups(self, points: Iterable[FoundPoint]) -> dict[str, list[_Leaf]]:
@@ -82,9 +91,10 @@ class Recogniser:
         hinted = any(leaf.found.hint == equipment_class for leaf in leaves)
         members = self._members(equipment_class, leaves)
         is_many = len(members) >= MANY and 2 * len(members) >= len(leaves)
-        if not members or not (named or described or hinted or is_many):
+        if not members or not (named or described or hinted or is_many or self._said):
             return None
-        evidence = [f"its name says {equipment_class}"] if named else []
+        evidence = ["you said so"] if self._said else []
+        evidence += [f"its name says {equipment_class}"] if named else []
         evidence += [f"a description says {equipment_class}"] if described and not named else []
         evidence += ["the kind of its objects says so"] if hinted else []
         evidence += [f"{len(members)} of {len(leaves)} points fit"]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 from facility.class_files import load_classes
 from facility.equipment import EquipmentClass
+from facility.errors import NotFoundError
+from facility.yaml_file import did_you_mean
 from gateway.onboarding.draft import Draft, make_draft
 from gateway.onboarding.found import FoundConnection
 from gateway.onboarding.found_asset import Recognised
@@ -27,14 +28,19 @@ class Workshop:
     shipped: Mapping[str, DeviceProfile]
     words: Vocabulary
 
-    @cached_property
-    def recogniser(self) -> Recogniser:
-        """Guesses what found points are."""
-        return Recogniser(self.classes, self.words, Reader(self.words, life_safety_states(self.shipped)))
+    def recognised(self, connections: Sequence[FoundConnection], only_class: str | None = None) -> list[Recognised]:
+        """Return what became of each connection's points; of one class where a person says which.
 
-    def recognised(self, connections: Sequence[FoundConnection]) -> list[Recognised]:
-        """Return what became of each connection's points."""
-        return [self.recogniser.recognise(each) for each in connections]
+        Raises:
+            NotFoundError: There is no such class, or nothing is known of its points' names.
+        """
+        if only_class is not None and only_class not in self.words.classes:
+            raise NotFoundError(
+                f"No words are known for class {only_class!r}{did_you_mean(only_class, self.words.classes)}."
+            )
+        reader = Reader(self.words, life_safety_states(self.shipped))
+        recogniser = Recogniser(self.classes, self.words, reader, only_class)
+        return [recogniser.recognise(each) for each in connections]
 
     def draft(self, recognised: Sequence[Recognised], source: str) -> Draft:
         """Return the files that a person reviews."""
