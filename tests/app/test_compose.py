@@ -28,12 +28,23 @@ def test_the_composed_services_take_a_fault_from_the_device_to_an_order(
     # Hosts are as the containers are told; only ports are this test's own.
     here = {
         **{name: value for name, value in addresses(mosquitto.port).items() if name.endswith("_PORT")},
-        "WATCHKEEPER_DATA_DIR": str(tmp_path / "data"),
+        "WATCHKEEPER_BUS_URL": f"mqtt://127.0.0.1:{mosquitto.port}",
+        "WATCHKEEPER_BUS_PREFIX": "compose",
         "WATCHKEEPER_PORT": str(port),
         "WATCHKEEPER_HOST": "127.0.0.1",
     }
-    system, devices = service("watchkeeper", SECRETS), service("simulators", SECRETS)
-    system_environment = {**system.environment_here(replacements), **here}
+    system, gateway, devices = (service(name, SECRETS) for name in ("engine", "gateway", "simulators"))
+    system_environment = {
+        **system.environment_here(replacements),
+        **here,
+        "WATCHKEEPER_DATA_DIR": str(tmp_path / "engine"),
+    }
+    gateway_environment = {
+        **gateway.environment_here(replacements),
+        **here,
+        "WATCHKEEPER_DATA_DIR": str(tmp_path / "gateway"),
+    }
+    assert not {name for name in gateway_environment if "DATABASE" in name or "INFLUX" in name}
     log, devices_log = tmp_path / "watchkeeper.log", tmp_path / "devices.log"
     metrics = [binary("victoria-metrics"), f"-httpListenAddr=127.0.0.1:{influx_port}", f"-storageDataPath={tmp_path}/m"]
     with (
@@ -43,6 +54,7 @@ def test_the_composed_services_take_a_fault_from_the_device_to_an_order(
             environment={**devices.environment_here(replacements), **here},
             log=devices_log,
         ),
+        watchkeeper(*gateway.command_here(), environment=gateway_environment, log=tmp_path / "gateway.log"),
         watchkeeper(*system.command_here(), environment=system_environment, log=log),
     ):
         wait_until(lambda: "serves" in log.read_text(), within_s=60, why=log.read_text)
