@@ -16,6 +16,7 @@ from facility.quality import Quality
 from facility.samples import Sample
 from gateway.drivers.driver import DeviceConfig, Driver, DriverConfig
 from gateway.events import ConnectionStatus, Delivery, DeviceEvent
+from gateway.profiles import WRITE
 
 DEADLINE_S = 60.0
 PointPlace = tuple[PointDefinition, Mapping[str, Any]]
@@ -81,7 +82,10 @@ def device(
     points: Mapping[str, PointPlace],
     settings: Mapping[str, Any] | None = None,
 ) -> DeviceConfig:
-    """Return an asset whose points have keys from ``first_key`` on, in the order of the table."""
+    """Return an asset whose points have keys from ``first_key`` on, in the order of the table.
+
+    A mapping's ``write`` says how the point may be written, as in a profile.
+    """
     definitions = {name: definition for name, (definition, _) in points.items()}
     asset = Asset(
         id=asset_id,
@@ -98,7 +102,8 @@ def device(
             for index, (name, definition) in enumerate(definitions.items())
         ),
         settings=dict(settings or {}),
-        mapping={name: mapping for name, (_, mapping) in points.items()},
+        mapping={name: {key: mapping[key] for key in mapping if key != WRITE} for name, (_, mapping) in points.items()},
+        writes={name: mapping[WRITE] for name, (_, mapping) in points.items() if WRITE in mapping},
     )
 
 

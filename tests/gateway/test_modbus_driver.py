@@ -48,7 +48,7 @@ def line(port: int, collector: Collector, *devices: DeviceConfig) -> DriverConfi
     return driver_config(Protocol.MODBUS, port, devices, collector, options=PATIENCE)
 
 
-PUMP_VALUES = [1450, 32.5, -0.25, 3.5, 12.25, 400.5, 7.5, 61.5, 48.5, 2.5, 8123.5, 71, 1, 0, 0, 1]
+PUMP_VALUES = [1450, 32.5, -0.25, 3.5, 12.25, 400.5, 7.5, 61.5, 48.5, 2.5, 8123.5, 71, 1, 0, 0, 1, 1465]
 """In the order of the profile; every one fits a float32."""
 
 
@@ -58,7 +58,7 @@ async def test_a_pump_of_either_make_is_read_in_one_request_with_its_values_in_t
     reading = pump(profile, 1)
     scales = [load_profiles()[profile].points[point.name].get("scale", 1.0) for point in reading.points]
     raw = [round(value / scale) if scale != 1.0 else value for value, scale in zip(PUMP_VALUES, scales, strict=True)]
-    unit = FakeUnit(registers_of(reading, raw, size=120))
+    unit = FakeUnit(registers_of(reading, raw, size=130))
     async with serving(port, {1: unit}), running(ModbusDriver(line(port, collector, reading))):
         await until(lambda: collector.deliveries)
     rows = collector.deliveries[0].batch.rows()
@@ -71,7 +71,7 @@ async def test_a_pump_of_either_make_is_read_in_one_request_with_its_values_in_t
 async def test_a_dead_pump_costs_its_neighbours_one_timeout_and_then_nothing() -> None:
     port, collector = free_port(), Collector()
     pumps = [pump("pump-vfd-a", number, first_key=100 * number) for number in (1, 2, 3)]
-    units = {number: FakeUnit([0] * 30, silent=number == 2) for number in (1, 2, 3)}
+    units = {number: FakeUnit([0] * 60, silent=number == 2) for number in (1, 2, 3)}
     config = line(port, collector, *pumps)
     with capture_logs() as logs:
         async with serving(port, units), running(ModbusDriver(config)):
@@ -234,7 +234,7 @@ async def test_input_registers_are_read_with_their_own_function() -> None:
 
 async def test_two_thousand_polls_leave_no_task_and_no_object_behind() -> None:
     port, collector = free_port(), Collector()
-    unit = FakeUnit([0] * 30)
+    unit = FakeUnit([0] * 60)
     tasks = asyncio.all_tasks()
 
     async def objects_after(polls: int) -> int:

@@ -21,7 +21,7 @@ from facility.samples import Sample, SampleBatch
 from gateway.breaker import Breaker, BreakerState, backoff_s, draw_jitter
 from gateway.drivers.driver import DeviceConfig, DriverConfig, PointWrite
 from gateway.drivers.modbus.line import Line
-from gateway.drivers.modbus.schedule import next_turn, spread
+from gateway.drivers.modbus.schedule import HALF_OPEN, REST, next_turn, phase_of, spread
 from gateway.drivers.modbus.settings import line_options
 from gateway.drivers.modbus.unit import PollGroup, Unit
 from gateway.events import ConnectionState, ConnectionStatus, Delivery, UnitStatus
@@ -51,6 +51,12 @@ class ModbusDriver:
         self._units = _units(config.devices, config.status, config.clock.speed)
         self._groups = [group for unit in self._units for group in unit.groups]
         self._breakers = {unit.number: Breaker() for unit in self._units}
+        self._suspects_from_s = 0.0
+        """No silent unit is asked before this time of the event loop's clock."""
+        self._heard: set[int] = set()
+        """Units that answered on this connection."""
+        self._fallen_silent: set[int] = set()
+        """Those of them that did no longer, since the last answer of anyone."""
         self._attempts = 0
         """Connections in a row that brought no answer."""
         self._line_lost = False
@@ -103,10 +109,10 @@ class ModbusDriver:
             return f"no connection to {line.endpoint} ({why}); check the device's power and that this host may reach it"
         self._begin()
         while True:
-            group = next_turn(self._groups, self._suspects())
-            await self._rest_until(line, group.due_s)
+            turn = next_turn(self._groups, self._suspects(), self._suspects_from_s)
+            await self._rest_until(line, turn.at_s)
             if line.is_open:
-                await self._poll(line, group)
+                await self._poll(line, self._groups[turn.place])
             if not line.is_open:
                 return f"{line.endpoint} closed the connection"
             if self._all_silent():
@@ -115,7 +121,9 @@ class ModbusDriver:
     def _begin(self) -> None:
         """Give every group a phase of its own, and the lost units their chance at once."""
         now_s = self._now_s()
-        spread(self._groups, now_s)
+        spread(self._groups, now_s, phase=phase_of(self._connection.id))
+        self._heard.clear()
+        self._fallen_silent.clear()
         self._breakers = {number: breaker.retried_at(now_s) for number, breaker in self._breakers.items()}
 
     async def _rest_until(self, line: Line, due_s: float) -> None:
@@ -147,8 +155,11 @@ class ModbusDriver:
 
     def _silent(self, unit: Unit, error: DeviceUnreachableError) -> None:
         """Take note of a timeout; report the unit's points once its breaker opens."""
-        breaker = self._breakers[unit.number].silent(self._now_s(), jitter=draw_jitter())
+        now_s = self._now_s()
+        breaker = self._breakers[unit.number].silent(now_s, jitter=draw_jitter())
         self._breakers[unit.number] = breaker
+        self._suspects_from_s = now_s + REST * self._options.timeout_s
+        self._fallen_silent |= self._heard & {unit.number}
         if breaker.state is not BreakerState.OPEN:
             return
         unit.figures.openings += 1
@@ -162,6 +173,8 @@ class ModbusDriver:
     def _answered(self, unit: Unit, batch: SampleBatch) -> None:
         self._breakers[unit.number] = self._breakers[unit.number].answered()
         self._attempts = 0
+        self._heard.add(unit.number)
+        self._fallen_silent.clear()
         if unit.lost or self._status.state is not ConnectionState.UP:
             self._come_back(unit)
         unit.figures.state = ConnectionState.UP
@@ -253,8 +266,9 @@ class ModbusDriver:
         return {number for number, breaker in self._breakers.items() if breaker.silences}
 
     def _all_silent(self) -> bool:
-        """Say whether every unit's breaker is open: then the connection itself may be a dead one."""
-        return all(breaker.state is BreakerState.OPEN for breaker in self._breakers.values())
+        """Say whether the connection itself may be dead: all breakers are open, or unit after unit fell silent."""
+        open_everywhere = all(breaker.state is BreakerState.OPEN for breaker in self._breakers.values())
+        return open_everywhere or len(self._fallen_silent) >= HALF_OPEN
 
     @staticmethod
     def _now_s() -> float:

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+import zlib
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final, NamedTuple
 
 FIRST_READING_S: Final = 1.0
 """A group that is read seldom is still read within this time of a new connection, and only then at its own pace."""
+
+YIELD_S: Final = 1.0
+"""Neighbours that are due so soon after a silent unit go first."""
+
+REST: Final = 2.0
+"""Timeouts' lengths for which no silent unit is asked after one that stayed silent: so those that answer have two
+thirds of the line's time, and ten silent ones are still all tried within 30 s."""
+
+HALF_OPEN: Final = 3
+"""Units that fall silent one after another, with no answer between: then it is rather the connection that is dead."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -36,22 +47,52 @@ class Pace:
         return passed - 1
 
 
-def spread(paces: Sequence[Pace], now_s: float) -> None:
-    """Give every group a phase of its own within its period, so that their requests do not come all at once."""
+def phase_of(connection_id: str) -> float:
+    """Return a connection's own phase, from 0 to below 1: the same at every start, and not its neighbours'.
+
+    A gateway opens hundreds of lines within a moment; without it each would then be read in the same moment of every
+    period, and the event loop would be late by as long as all of them take.
+    """
+    return zlib.crc32(connection_id.encode()) / 2**32
+
+
+def spread(paces: Sequence[Pace], now_s: float, *, phase: float = 0.0) -> None:
+    """Give every group a place of its own within its period, so that their requests do not come all at once."""
     for place, pace in enumerate(paces):
-        share = place / len(paces)
+        share = (place + phase) / len(paces)
         pace.grid_s = now_s + share * pace.period_s
         pace.due_s = now_s + share * min(pace.period_s, FIRST_READING_S)
 
 
-_Paced = TypeVar("_Paced", bound=Pace)
+class Turn(NamedTuple):
+    """Whose turn is next, and when."""
+
+    place: int
+    """Among the groups, as they were given."""
+    at_s: float
 
 
-def next_turn(paces: Iterable[_Paced], suspects: Collection[int]) -> _Paced:
-    """Return whose turn is next: the one due first, where units that stay silent let those due soon after go first."""
+def next_turn(paces: Sequence[Pace], suspects: Collection[int], suspects_from_s: float) -> Turn:
+    """Return whose turn is next: the one due first, where units that stay silent yield to their neighbours.
+
+    Args:
+        paces: All groups on the line.
+        suspects: Units whose last request stayed without an answer.
+        suspects_from_s: None of them before this time, so that most of the line's time is the living units'; where no
+            unit lives, it means nothing.
+    """
     if not suspects:
-        return min(paces, key=lambda pace: pace.due_s)
-    return min(
-        paces,
-        key=lambda pace: pace.due_s + (min(pace.period_s, FIRST_READING_S) if pace.unit in suspects else 0.0),
-    )
+        place = min(range(len(paces)), key=lambda place: paces[place].due_s)
+        return Turn(place, paces[place].due_s)
+    from_s = suspects_from_s if any(pace.unit not in suspects for pace in paces) else -math.inf
+
+    def rank(place: int) -> tuple[float, float]:
+        """Return when a group's turn is; of two at once, the one that has waited longer goes first."""
+        pace = paces[place]
+        if pace.unit not in suspects:
+            return pace.due_s, pace.due_s
+        return max(pace.due_s + min(pace.period_s, YIELD_S), from_s), pace.due_s
+
+    place = min(range(len(paces)), key=rank)
+    due_s = paces[place].due_s
+    return Turn(place, max(due_s, from_s) if paces[place].unit in suspects else due_s)
