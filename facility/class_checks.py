@@ -46,6 +46,8 @@ def check_point(point: PointDefinition) -> Iterator[Finding]:
         yield ("states",), f"a point of kind {point.kind} has no states; remove them or make it multistate"
     if point.kind in NAMED:
         yield from _check_states(point)
+        if point.report is not None:
+            yield ("report",), f"a point of kind {point.kind} always reports; remove report"
 
 
 def check_rule(equipment: EquipmentClass, rule: RuleDefinition) -> Iterator[Finding]:

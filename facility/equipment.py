@@ -10,7 +10,7 @@ from __future__ import annotations
 from enum import IntEnum, StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Definition(BaseModel):
@@ -50,6 +50,24 @@ class PointKind(StrEnum):
     """A code for something that happened (a door was opened with a badge); text may ride beside it."""
 
 
+class ReportDefinition(Definition):
+    """How far a measured value must move before it is reported again (report by exception)."""
+
+    absolute: float | None = Field(default=None, gt=0.0)
+    """In the point's unit."""
+    percent: float | None = Field(default=None, gt=0.0)
+    """Of the value that was reported last."""
+    heartbeat_s: float | None = Field(default=None, gt=0.0)
+    """Seconds after which an unmoved value is reported all the same; ``None``: 60 s, or half the shortest time after
+    which a rule takes the point's silence for a loss, if that is less."""
+
+    @model_validator(mode="after")
+    def _has_one_deadband(self) -> ReportDefinition:
+        if (self.absolute is None) == (self.percent is None):
+            raise ValueError("write how far the value must move: either 'absolute' or 'percent'")
+        return self
+
+
 class PointDefinition(Definition):
     """One point of a class."""
 
@@ -63,6 +81,8 @@ class PointDefinition(Definition):
     """Name to code, for binary, multistate and event points."""
     state_names: dict[str, LocalText] = Field(default_factory=dict)
     """What people read for a state's name."""
+    report: ReportDefinition | None = None
+    """``None``: every sample is reported; a device profile may say otherwise."""
     tags: dict[str, str] = Field(default_factory=dict)
     """``brick``: Brick class; ``haystack``: Haystack markers."""
     overview: bool = False
