@@ -21,6 +21,7 @@ from app.replay.replay import ReplayOptions, run_replay
 from app.roles import RoleName
 from app.server import run_server
 from app.simulate import run_simulators
+from app.site_client import apply_site
 from facility.class_files import load_classes
 from facility.clock import SystemClock
 from facility.equipment import System
@@ -32,7 +33,7 @@ from people.model import Role
 from people.service import create_account
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-site_commands = typer.Typer(no_args_is_help=True, help="Look at a site file.")
+site_commands = typer.Typer(no_args_is_help=True, help="Check a site file, or put it into a running Watchkeeper.")
 account_commands = typer.Typer(no_args_is_help=True, help="Add people who can log in.")
 cli.add_typer(site_commands, name="site")
 cli.add_typer(account_commands, name="account")
@@ -137,6 +138,21 @@ def check_site(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)
     with refusals():
         site = read_site(file, load_classes(), os.environ)
     typer.echo(f"{file} is in order: {len(site.assets)} assets on {len(site.connections)} connections.")
+
+
+@site_commands.command("apply")
+def apply_site_file(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
+    *,
+    login: Annotated[str, typer.Option(help="Of an engineer or supervisor.")],
+    reason: Annotated[str, typer.Option(help="For the journal of the configuration.")],
+    server: Annotated[str, typer.Option(help="Where Watchkeeper runs.")] = "http://127.0.0.1:8080",
+    password: Annotated[str, typer.Option(prompt=True, hide_input=True, envvar="WATCHKEEPER_PASSWORD")],
+) -> None:
+    """Change the site of a running Watchkeeper; what the file does not change goes on untouched."""
+    with refusals():
+        apply_site(file, server=server.rstrip("/"), login=login, password=password, reason=reason)
+    typer.echo(f"{server} runs {file} now.")
 
 
 @account_commands.command("add")

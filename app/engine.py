@@ -10,16 +10,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import Any, TypeVar
 
 import structlog
 from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from alarms.events import AlarmEvent
 from alarms.service import apply_transitions
 from app.history_thread import HistoryThread
 from facility.clock import NS_PER_S, Clock
+from facility.errors import WatchkeeperError
 from facility.latest import LatestValues
 from facility.model import Facility
 from facility.samples import SampleBatch
@@ -34,6 +38,8 @@ from workorders.events import OrderEvent
 from workorders.service import open_due_maintenance, respond_to_alarms
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 LONGEST_WAIT_S = 0.25
 """Wall seconds after which the engine looks at its deadlines even if nothing came."""
@@ -77,12 +83,30 @@ class EngineThread:
         self._clock = clock
         self._on_commit = on_commit
         self._stopping = threading.Event()
+        self._jobs: SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = SimpleQueue()
+        """What others want done between two steps, with who waits for it."""
         self._thread = threading.Thread(target=self._run, name="engine")
 
     def start(self) -> None:
         """Begin to take deliveries."""
         self._history.start()
         self._thread.start()
+
+    def perform(self, job: Callable[[], T]) -> T:
+        """Do a job between two steps, on the engine's own thread, and return what it returns or raise what it raises.
+
+        So nothing of the rules or alarms moves while a job changes them. Without a running thread it is done at once.
+        """
+        if not self._thread.is_alive():
+            return job()
+        done: Future[T] = Future()
+        self._jobs.put((job, done))
+        self._inbox.wake()
+        return done.result()
+
+    def take_site(self, facility: Facility, rules: RuleEngine | None) -> None:
+        """Go on with another facility and its rules, ``None``: with the same rules; only from within a job."""
+        self._facility, self._rules = facility, rules or self._rules
 
     def stop(self) -> None:
         """Finish what was taken, commit it, and end."""
@@ -106,10 +130,24 @@ class EngineThread:
             while not self._stopping.is_set():
                 taken = self._inbox.take(self._patience_s())
                 self.step(taken.deliveries, waiting_since_ns=taken.waiting_since_ns)
+                self._do_jobs()
             self.step(self._inbox.take_all(0.0))
         except Exception as error:  # the thread's edge: whoever watches it stops the process, and a restart continues
             self._failure = error
             log.exception("engine failed; the process stops, and a restart continues where it was")
+        finally:
+            while not self._jobs.empty():
+                self._jobs.get()[1].cancel()
+
+    def _do_jobs(self) -> None:
+        while not self._jobs.empty():
+            job, done = self._jobs.get()
+            try:
+                done.set_result(job())
+            except (WatchkeeperError, SQLAlchemyError) as error:  # whoever asked gets it; nothing has changed here
+                done.set_exception(error)
+            finally:
+                done.cancel()  # so that nobody waits for a job that ends the engine; one that is done stays done
 
     def _patience_s(self) -> float:
         """Return the wall seconds until a delay is over, or until a look around."""

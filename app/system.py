@@ -19,6 +19,7 @@ from app.engine import Commit, EngineThread
 from app.history_thread import HistoryThread
 from app.history_tidying import tidied
 from app.retirement import retire_what_is_gone
+from app.site_change import RunningSite
 from dashboards.api import create_app
 from dashboards.hub import LiveHub
 from dashboards.services import Services
@@ -226,6 +227,10 @@ def assemble(
         queues={"inbox": inbox, "history": keeper},
         metrics_token=settings.metrics_token,
     )
+    if isinstance(gateway, Gateway):
+        services.site = RunningSite(
+            database=database, engine=engine, gateway=gateway, inbox=inbox, services=services, clock=clock
+        )
     return System(facility=facility, database=database, inbox=inbox, engine=engine, gateway=gateway, services=services)
 
 

@@ -76,6 +76,13 @@ class LiveHub:
             with contextlib.suppress(RuntimeError):  # the loop closed: nobody is left to tell
                 self._loop.call_soon_threadsafe(self._news.set)
 
+    def take_facility(self, facility: Facility) -> None:
+        """Go on with another facility, and tell every client, from any thread, to look at the site again."""
+        self._facility = facility
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop closed: nobody is left to tell
+                self._loop.call_soon_threadsafe(self._broadcast, orjson.dumps({"type": "facility"}))
+
     async def run(self) -> None:
         """Tell clients what changes until cancelled."""
         self._loop = asyncio.get_running_loop()

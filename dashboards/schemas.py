@@ -309,6 +309,14 @@ class Cancel(Command):
     reason: str = Field(min_length=1, max_length=2000)
 
 
+class ChangeSite(Command):
+    """Make the site what a site file says."""
+
+    text: str = Field(max_length=10_000_000)
+    """The whole file."""
+    reason: str = Field(min_length=1, max_length=1000)
+
+
 # Commands to devices
 
 

@@ -18,6 +18,7 @@ from gateway.commands.model import Writables
 from gateway.commands.service import Site
 from gateway.events import ConnectionStatus
 from gateway.loop_lag import LoopLag
+from people.model import Account
 
 
 class Queue(Protocol):
@@ -31,6 +32,18 @@ class Queue(Protocol):
     @property
     def dropped(self) -> int:
         """Samples dropped since the start, since too many waited."""
+        ...
+
+
+class ChangeableSite(Protocol):
+    """Whoever can put another version of the site into the running system."""
+
+    def change(self, text: str, *, author: Account, reason: str) -> None:
+        """Make the site what a file's text says; return when every part has taken it over.
+
+        Raises:
+            ConfigurationError: Something has mistakes; lists every one, and nothing has changed.
+        """
         ...
 
 
@@ -58,6 +71,9 @@ class Services:
     """What may be commanded, as the site stands now."""
     commander: Commander | None = None
     """Who carries commands out in this process; ``None``: another process does."""
+
+    site: ChangeableSite | None = None
+    """``None``: the site of this process changes only at its start."""
 
     @property
     def command_site(self) -> Site:

@@ -36,6 +36,16 @@ class LatestValues:
         self._newest_version = 0
         self._lock = threading.Lock()
 
+    def make_room(self, highest_key: int) -> None:
+        """Take points up to a key from now on; what is known of the others stays."""
+        with self._lock:
+            more = highest_key + 1 - len(self._value)
+            if more > 0:
+                self._value = np.append(self._value, np.full(more, np.nan))
+                self._quality = np.append(self._quality, np.zeros(more, np.uint8))
+                self._source_time_ns = np.append(self._source_time_ns, np.zeros(more, np.int64))
+                self._version = np.append(self._version, np.zeros(more, np.int64))
+
     def update(self, batch: SampleBatch) -> None:
         """Take a batch; of several samples of one point the last in the batch stays."""
         known = (batch.point >= 0) & (batch.point < len(self._value))

@@ -78,6 +78,7 @@ class Gateway:
         self._lines = _opened(configs, opener)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.statuses: dict[str, ConnectionStatus] = {}
         """Live figures by connection id; always the same object."""
         self._show_statuses()
@@ -85,7 +86,7 @@ class Gateway:
     async def run(self) -> None:
         """Run every driver until cancelled; one that crashes is started anew, and the others do not notice."""
         async with asyncio.TaskGroup() as group:
-            self._group = group
+            self._group, self._loop = group, asyncio.get_running_loop()
             for connection_id in self._lines:
                 self._start(connection_id)
             await asyncio.Event().wait()  # connections may be added later, also to none
@@ -101,6 +102,13 @@ class Gateway:
         fresh = _opened([config for name, config in wanted.items() if name not in same], self._opener)
         return Reload(connections=tuple(wanted), fresh=fresh)
 
+    def apply(self, change: Reload) -> None:
+        """Carry out a change from a thread that runs no event loop; return when it is done."""
+        if self._loop is None:
+            self._take(change)
+        else:
+            asyncio.run_coroutine_threadsafe(self.reload(change), self._loop).result()
+
     async def reload(self, change: Reload) -> None:
         """Stop, start and restart what the change names, on the loop of :meth:`run`; the others do not notice."""
         untouched = set(change.connections) - change.fresh.keys()
@@ -108,10 +116,13 @@ class Gateway:
         for task in stopping:
             task.cancel()
         await asyncio.gather(*stopping, return_exceptions=True)
-        self._lines = {name: change.fresh.get(name) or self._lines[name] for name in change.connections}
-        self._show_statuses()
+        self._take(change)
         for name in change.fresh:
             self._start(name)
+
+    def _take(self, change: Reload) -> None:
+        self._lines = {name: change.fresh.get(name) or self._lines[name] for name in change.connections}
+        self._show_statuses()
 
     async def write(self, write: PointWrite) -> None:
         """Write to the device of a point; see :meth:`gateway.drivers.driver.Driver.write`.

@@ -10,9 +10,10 @@ from dashboards.access import ServicesDep, ViewerDep, allowed, from_our_page
 from dashboards.command_views import command_detail, command_view
 from dashboards.schemas import CommandDetail, CommandList, CommandView, RequestCommand, TakeBack
 from dashboards.services import Services
-from facility.errors import CommandFailedError
+from facility.errors import CommandFailedError, InvalidCommandError
 from facility.storage.database import reading
 from gateway.commands import repository, service
+from gateway.commands.commander import Commander
 from gateway.commands.lifecycle import ENDED, IN_FLIGHT, CommandState
 from gateway.commands.model import Command, Request
 from people.model import Account, Permission
@@ -49,10 +50,8 @@ def one_command(command_id: int, services: ServicesDep, _viewer: ViewerDep) -> C
 
 @router.post("", dependencies=[Depends(from_our_page)])
 def request_command(asked: RequestCommand, services: ServicesDep, actor: CommanderDep) -> CommandView:
-    """Command a point and wait until the device shows it; the same request again does nothing twice.
-
-    Where no gateway runs in this process the answer comes before the outcome, which the live channel tells.
-    """
+    """Command a point and wait until the device shows it; the same request again does nothing twice."""
+    commander = commander_of(services)
     with services.database.begin() as connection:
         command = service.request(
             connection,
@@ -61,16 +60,17 @@ def request_command(asked: RequestCommand, services: ServicesDep, actor: Command
             actor=actor,
             now_ns=services.clock.now_ns(),
         )
-        outcome = services.commander.expect(command) if services.commander and command.state in IN_FLIGHT else None
+        outcome = commander.expect(command) if command.state in IN_FLIGHT else None
     services.hub.wake()
-    if services.commander and outcome:
-        services.commander.await_outcome(command, outcome)
+    if outcome is not None:
+        commander.await_outcome(command, outcome)
     return command_view(shown_or_failed(newest(services, command.id)))
 
 
 @router.post("/{command_id}/take-back", dependencies=[Depends(from_our_page)])
 def take_back(command_id: int, asked: TakeBack, services: ServicesDep, actor: CommanderDep) -> CommandView:
     """Take a command back from its device; one that is over already stays as it is."""
+    commander = commander_of(services)
     with services.database.begin() as connection:
         command = service.take_back(
             connection,
@@ -80,11 +80,25 @@ def take_back(command_id: int, asked: TakeBack, services: ServicesDep, actor: Co
             actor=actor,
             now_ns=services.clock.now_ns(),
         )
-        outcome = services.commander.expect(command) if services.commander and command.state not in ENDED else None
+        outcome = None if command.state in ENDED else commander.expect(command)
     services.hub.wake()
-    if services.commander and outcome:
-        services.commander.await_outcome(command, outcome)
+    if outcome is not None:
+        commander.await_outcome(command, outcome)
     return command_view(newest(services, command_id))
+
+
+def commander_of(services: Services) -> Commander:
+    """Return who carries commands out.
+
+    Raises:
+        InvalidCommandError: Nobody does in this process.
+    """
+    if services.commander is None:
+        raise InvalidCommandError(
+            "No gateway runs in this process, so it commands no device. Run the site in one process (`watchkeeper run` "
+            "without --role), or use the device's own controls."
+        )
+    return services.commander
 
 
 def newest(services: Services, command_id: int) -> Command:
