@@ -9,10 +9,17 @@ from typing import Any
 from bacpypes3.apdu import (
     AbortPDU,
     AbortReason,
+    AcknowledgeAlarmRequest,
+    ConfirmedEventNotificationRequest,
     ReadPropertyMultipleRequest,
+    SimpleAckPDU,
     SubscribeCOVRequest,
+    TimeSynchronizationRequest,
+    UnconfirmedEventNotificationRequest,
+    UTCTimeSynchronizationRequest,
 )
 from bacpypes3.app import Application
+from bacpypes3.basetypes import TimeStamp
 from bacpypes3.errors import ExecutionError, UnrecognizedService
 from bacpypes3.local.analog import AnalogInputObject, AnalogOutputObject
 from bacpypes3.local.binary import BinaryInputObject, BinaryOutputObject
@@ -22,6 +29,7 @@ from bacpypes3.local.multistate import MultiStateOutputObject
 from bacpypes3.local.networkport import NetworkPortObject
 from bacpypes3.local.object import Object
 from bacpypes3.object import LifeSafetyPointObject
+from bacpypes3.pdu import Address
 
 COMMON: Mapping[str, Any] = {
     "statusFlags": [0, 0, 0, 0],
@@ -42,11 +50,29 @@ class MultiStateOutput(MultiStateOutputObject):  # type: ignore[misc]  # bacpype
 
 class DeviceApplication(Application):  # type: ignore[misc]  # bacpypes3 ships no types
     takes_cov = True
+    ignores_subscriptions = False
     has_multiple = True
     most_at_once = 1000
     """Objects of one ReadPropertyMultiple whose answer still fits."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # passed through
+        super().__init__(*args, **kwargs)
+        self.acknowledged: list[AcknowledgeAlarmRequest] = []
+        self.times: list[TimeSynchronizationRequest | UTCTimeSynchronizationRequest] = []
+
+    async def do_AcknowledgeAlarmRequest(self, apdu: AcknowledgeAlarmRequest) -> None:  # noqa: N802  # see below
+        self.acknowledged.append(apdu)
+        await self.response(SimpleAckPDU(context=apdu))
+
+    async def do_TimeSynchronizationRequest(self, apdu: TimeSynchronizationRequest) -> None:  # noqa: N802  # see below
+        self.times.append(apdu)
+
+    async def do_UTCTimeSynchronizationRequest(self, apdu: UTCTimeSynchronizationRequest) -> None:  # noqa: N802
+        self.times.append(apdu)
+
     async def do_SubscribeCOVRequest(self, apdu: SubscribeCOVRequest) -> None:  # noqa: N802  # bacpypes3 finds it by name
+        if self.ignores_subscriptions:
+            return
         if not self.takes_cov:
             raise ExecutionError(errorClass="services", errorCode="covSubscriptionFailed")
         await super().do_SubscribeCOVRequest(apdu)
@@ -134,13 +160,58 @@ class FieldDevice:
         """Answer requests for more objects from now on."""
         self._app.most_at_once = objects
 
+    def ignore_subscriptions(self, *, ignored: bool) -> None:
+        """Answer no subscription from now on, or answer again."""
+        self._app.ignores_subscriptions = ignored
+
     def add_analog(self, number: int) -> None:
         """Let an engineer add an analog input to the panel's program."""
         self._app.add_object(analog_input(number))
 
+    async def report_event(self, to_port: int, kind: str, instance: int, *, confirmed: bool) -> None:
+        """Send an event notification of an object, which wants to be acknowledged, and take the word for it."""
+        request_type = ConfirmedEventNotificationRequest if confirmed else UnconfirmedEventNotificationRequest
+        request = request_type(
+            processIdentifier=7,
+            initiatingDeviceIdentifier=("device", self.instance),
+            eventObjectIdentifier=(kind, instance),
+            timeStamp=TimeStamp(sequenceNumber=41),
+            notificationClass=1,
+            priority=10,
+            eventType="changeOfLifeSafety",
+            messageText="smoke",
+            notifyType="alarm",
+            ackRequired=True,
+            fromState="normal",
+            toState="lifeSafetyAlarm",
+            destination=Address(f"127.0.0.1:{to_port}"),
+        )
+        await self._app.request(request)
+
+    @property
+    def acknowledged(self) -> list[AcknowledgeAlarmRequest]:
+        return list(self._app.acknowledged)
+
+    @property
+    def times(self) -> list[TimeSynchronizationRequest | UTCTimeSynchronizationRequest]:
+        return list(self._app.times)
+
     @property
     def subscriptions(self) -> int:
         return sum(len(detection.cov_subscriptions) for detection in self._app._cov_detections.values())
+
+    @property
+    def confirmed_subscriptions(self) -> int:
+        return sum(
+            bool(subscription.confirmed)
+            for detection in self._app._cov_detections.values()
+            for subscription in detection.cov_subscriptions
+        )
+
+    @property
+    def unconfirmed_reports(self) -> int:
+        """How many confirmed requests of its own nobody has answered yet."""
+        return sum(len(waiting) for waiting in self._app._requests.values())
 
     def object(self, kind: str, instance: int) -> Any:  # noqa: ANN401  # bacpypes3 ships no types
         return next(item for item in self._app.iter_objects() if str(item.objectIdentifier) == f"{kind},{instance}")

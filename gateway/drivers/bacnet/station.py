@@ -113,6 +113,11 @@ class Station(asyncio.DatagramProtocol):
         self._unsent = ""
         """Why the last datagram did not leave; empty where it did."""
 
+    @property
+    def is_open(self) -> bool:
+        """Return whether our port is open."""
+        return self._transport is not None and not self._transport.is_closing()
+
     async def request(self, to: Address, service: Confirmed, data: bytes, *, timeout_s: float) -> bytes:
         """Return the parameters of a device's answer; empty for a simple acknowledgement.
 
@@ -238,7 +243,7 @@ class Station(asyncio.DatagramProtocol):
         raise NoAnswerError(f"all requests to {to} are still unanswered")
 
     def _send(self, datagram: bytes, to: Address) -> None:
-        if self._transport is None or self._transport.is_closing():
+        if self._transport is None or not self.is_open:
             self._unsent = "our port is closed"
             return
         self._unsent = ""

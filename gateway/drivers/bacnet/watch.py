@@ -22,6 +22,7 @@ from gateway.drivers.bacnet.services import CovNotification
 from gateway.drivers.bacnet.station import NoAnswerError, RefusedError
 from gateway.drivers.bacnet.values import NO_FAULT, WATCHED, ObjectValue, object_value
 from gateway.drivers.driver import DriverConfig
+from gateway.phase import phase_of
 from gateway.trouble import Trouble
 
 log = structlog.get_logger(__name__)
@@ -56,6 +57,7 @@ class Watch:
         self._deliver = deliver
         self._cov_confirmed = bool(config.connection.options.get("cov_confirmed", False))
         self._speed = config.clock.speed
+        self._phase = phase_of(config.connection.id)
         self.reader = BatchReader()
         self._troubles: defaultdict[ObjectId, Trouble] = defaultdict(Trouble)
         """By object, so that each trouble is logged once."""
@@ -157,7 +159,7 @@ class Watch:
             lost = watched.misses == LOST_AFTER and not self.is_lost
             return watched.without_value(Quality.BAD_COMMUNICATION, now_ns) if lost else ()
         watched.misses = 0
-        watched.read_at = _next_reading(watched.read_at, asked_at, self._interval_s(watched))
+        watched.read_at = _next_reading(watched.read_at, asked_at, self._interval_s(watched), self._phase)
         watched.is_readable = not said.error
         if said.error:
             self._figures.refused([object_id])
@@ -232,8 +234,13 @@ def now_s() -> float:
     return asyncio.get_running_loop().time()
 
 
-def _next_reading(due_at: float, asked_at: float, interval_s: float) -> float:
-    """Return when to read again: on the grid of the readings before, or from now on where one was left out."""
+def _next_reading(due_at: float, asked_at: float, interval_s: float, phase: float) -> float:
+    """Return when to read again: on the grid of the readings before, or from now on where one was left out.
+
+    The first reading comes at once and the second within an interval, at the connection's own phase.
+    """
+    if not due_at:
+        return asked_at + interval_s * (1.0 + phase) / 2.0
     return due_at + interval_s if due_at + interval_s > asked_at else asked_at + interval_s
 
 
