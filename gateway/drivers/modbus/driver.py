@@ -21,10 +21,11 @@ from facility.samples import Sample, SampleBatch
 from gateway.breaker import Breaker, BreakerState, backoff_s, draw_jitter
 from gateway.drivers.driver import DeviceConfig, DriverConfig, PointWrite
 from gateway.drivers.modbus.line import Line
-from gateway.drivers.modbus.schedule import HALF_OPEN, REST, next_turn, phase_of, spread
+from gateway.drivers.modbus.schedule import HALF_OPEN, REST, next_turn, spread
 from gateway.drivers.modbus.settings import line_options
 from gateway.drivers.modbus.unit import PollGroup, Unit
 from gateway.events import ConnectionState, ConnectionStatus, Delivery, UnitStatus
+from gateway.phase import phase_of
 from gateway.trouble import Trouble
 
 LOOK_AROUND_S: Final = 1.0

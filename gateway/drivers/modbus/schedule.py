@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import zlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -47,17 +46,11 @@ class Pace:
         return passed - 1
 
 
-def phase_of(connection_id: str) -> float:
-    """Return a connection's own phase, from 0 to below 1: the same at every start, and not its neighbours'.
-
-    A gateway opens hundreds of lines within a moment; without it each would then be read in the same moment of every
-    period, and the event loop would be late by as long as all of them take.
-    """
-    return zlib.crc32(connection_id.encode()) / 2**32
-
-
 def spread(paces: Sequence[Pace], now_s: float, *, phase: float = 0.0) -> None:
-    """Give every group a place of its own within its period, so that their requests do not come all at once."""
+    """Give every group a place of its own within its period, so that their requests do not come all at once.
+
+    ``phase`` (0 to below 1) moves all of them, so that those of other lines do not come with them either.
+    """
     for place, pace in enumerate(paces):
         share = (place + phase) / len(paces)
         pace.grid_s = now_s + share * pace.period_s
