@@ -18,7 +18,6 @@ import numpy.typing as npt
 
 from facility.equipment import PointKind
 from facility.model import Facility
-from facility.samples import SampleBatch
 from gateway.events import Delivery
 
 STEP_SAMPLES: Final = 20_000
@@ -157,18 +156,8 @@ def _parted(delivery: Delivery, is_urgent: npt.NDArray[np.bool_]) -> tuple[Deliv
         return None, delivery
     if count == len(chosen):
         return delivery, None
-    rest = replace(delivery, batch=_rows(delivery.batch, ~chosen), events=())
-    return replace(delivery, batch=_rows(delivery.batch, chosen), acknowledge=None), rest
-
-
-def _rows(batch: SampleBatch, chosen: npt.NDArray[np.bool_]) -> SampleBatch:
-    return SampleBatch(
-        batch.point[chosen],
-        batch.source_time_ns[chosen],
-        batch.gateway_time_ns[chosen],
-        batch.value[chosen],
-        batch.quality[chosen],
-    )
+    rest = replace(delivery, batch=delivery.batch.where(~chosen), events=())
+    return replace(delivery, batch=delivery.batch.where(chosen), late=None, acknowledge=None), rest
 
 
 def _samples(lane: Iterable[Delivery]) -> int:
