@@ -50,6 +50,7 @@ class RunningApi:
     connections: dict[str, ConnectionStatus]
     """What the drivers would write."""
     accounts: dict[Role, Account]
+    services: Services
 
     def samples(self, *values: tuple[str, float]) -> None:
         """Let samples of points named ``asset/point`` take the whole way to the commit."""
@@ -69,11 +70,11 @@ class RunningApi:
 
 
 @contextmanager
-def running_api(folder: Path, *, metrics_token: str = "") -> Iterator[RunningApi]:
-    """Run the server in a thread until the block ends."""
+def running_api(folder: Path, *, metrics_token: str = "", facility: Facility | None = None) -> Iterator[RunningApi]:
+    """Run the server in a thread until the block ends, over the small facility unless another is given."""
     database = open_database(f"sqlite:///{folder / 'api.db'}")
     metadata.create_all(database)
-    facility, clock = small_facility(), VirtualClock(START_NS)
+    facility, clock = facility or small_facility(), VirtualClock(START_NS)
     with database.begin() as connection:
         accounts = {
             role: create_account(
@@ -123,6 +124,7 @@ def running_api(folder: Path, *, metrics_token: str = "") -> Iterator[RunningApi
             history=keeper,
             connections=connections,
             accounts=accounts,
+            services=services,
         )
     history.close()
     database.dispose()

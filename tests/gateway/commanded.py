@@ -25,7 +25,7 @@ from gateway.commands.service import Site
 from gateway.drivers.driver import PointWrite
 from people.journal import journal_of
 from people.model import Account, Role
-from people.service import create_account
+from tests.databases import employ
 from tests.facilities import DOOR, PUMP, small_facility, text
 
 START_NS = 1_800_000_000 * NS_PER_S
@@ -181,8 +181,8 @@ async def at_work(commander: Commander) -> AsyncIterator[None]:
             await task
 
 
-def put_into(database: Engine, facility: Facility) -> dict[Role, Account]:
-    """Store a facility, whose keys come out as it has them, and employ people."""
+def store_site(database: Engine, facility: Facility) -> None:
+    """Store a facility; in an empty database its keys come out as it has them."""
     description = SiteDescription(
         site_id=facility.site_id,
         name=facility.name,
@@ -194,18 +194,21 @@ def put_into(database: Engine, facility: Facility) -> dict[Role, Account]:
     )
     with database.begin() as connection:
         import_site(connection, description, author="test", reason="test", now_ns=START_NS)
-        return {
-            role: create_account(
-                connection, login=role, name=role.title(), role=role, password="secret", now_ns=START_NS
-            )
-            for role in (Role.OPERATOR, Role.SUPERVISOR, Role.ENGINEER, Role.TECHNICIAN)
-        }
+
+
+def writables_of(facility: Facility, **changes: object) -> dict[int, Writable]:
+    """Return what may be commanded of the facility: the pump's speed and the door's lock."""
+    points = [facility.points[key_of(facility, address)] for address in (SETPOINT, LOCK)]
+    return {point.key: writable(point, **changes) for point in points}
 
 
 def desk_over(database: Engine, **changes: object) -> Desk:
     """Return a desk whose pump and door may be commanded."""
     facility = commanded_facility()
-    accounts = put_into(database, facility)
-    points = [facility.points[key_of(facility, address)] for address in (SETPOINT, LOCK)]
-    writables = {point.key: writable(point, **changes) for point in points}
-    return Desk(database=database, site=Site(facility=facility, writables=writables), accounts=accounts)
+    store_site(database, facility)
+    with database.begin() as connection:
+        accounts = {
+            role: employ(connection, role) for role in (Role.OPERATOR, Role.SUPERVISOR, Role.ENGINEER, Role.TECHNICIAN)
+        }
+    site = Site(facility=facility, writables=writables_of(facility, **changes))
+    return Desk(database=database, site=site, accounts=accounts)
