@@ -178,7 +178,7 @@ class Terminal:
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._ours, self._read)
 
-    def close(self) -> None:
+    def unplug(self) -> None:
         """Pull the adapter out."""
         self._loop.remove_reader(self._ours)
         os.close(self._ours)
@@ -199,4 +199,4 @@ async def terminal(units: Units, speech: Speech) -> AsyncIterator[Terminal]:
     try:
         yield line
     finally:
-        line.close()
+        line.unplug()
