@@ -9,22 +9,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import replace
 from typing import Final
 
 import structlog
 
-from app.roles import bus_address
+from app.roles import bus_address, counted_in
 from facility.clock import Clock
 from facility.errors import WatchkeeperError
+from facility.model import Point
 from facility.settings import Settings
 from gateway.bus import site
+from gateway.bus.calls import Call, carried_out
 from gateway.bus.link import Link
 from gateway.bus.report import Report
 from gateway.bus.topics import Topics
+from gateway.commands.writables import writable_points
 from gateway.events import GatewayStatus
-from gateway.gateway import Gateway
+from gateway.gateway import Gateway, Reload
 from gateway.inbox import Inbox
 from gateway.profiles import driver_configs, load_profiles
 from gateway.spool.forwarder import Forwarder
@@ -89,16 +92,27 @@ class Outpost:
         self._status = GatewayStatus(gateway_id=settings.gateway_id, is_present=True)
         self._trouble = "it waits for its configuration from the engine"
         self._site_file = settings.data_dir / SITE_FILE
-        self._gateway: Gateway | None = None
-        self._reading: asyncio.Task[None] | None = None
+        self._gateway = Gateway([], totals=counted_in(settings))
+        """Reads nothing before the first configuration."""
+        self._points: Mapping[int, Point] = {}
+        self._writable: Collection[int] = ()
+        self._calls: set[asyncio.Task[None]] = set()
+        """Under way."""
         self._arrived: asyncio.Queue[bytes] = asyncio.Queue()
         loop = asyncio.get_running_loop()
 
         def arrived(configuration: bytes) -> None:
             loop.call_soon_threadsafe(self._arrived.put_nowait, configuration)
 
+        def called(call: Call) -> None:
+            loop.call_soon_threadsafe(self._begin, call)
+
         self._link = Link(
-            bus_address(settings), Topics(settings.bus_prefix), settings.gateway_id, on_configuration=arrived
+            bus_address(settings),
+            Topics(settings.bus_prefix),
+            settings.gateway_id,
+            on_configuration=arrived,
+            on_call=called,
         )
         self.forwarder = Forwarder(
             path=settings.data_dir / SPOOL_FILE,
@@ -115,12 +129,13 @@ class Outpost:
         self.forwarder.start()
         link = asyncio.create_task(self._link.run(self.forwarder), name="bus")
         reporting = asyncio.create_task(self._report_for_ever(), name="reports")
+        reading = asyncio.create_task(self._gateway.run(), name="gateway")
         following = asyncio.create_task(self._follow_configuration(), name="configuration")
         try:
-            yield {link, reporting, following}
+            yield {link, reporting, reading, following}
         finally:
-            await _cancelled(following, reporting)
-            await self._stop_reading()
+            await _cancelled(following, reporting, *self._calls)
+            await _cancelled(reading)
             await asyncio.to_thread(self.forwarder.stop)
             await _cancelled(link)
 
@@ -134,7 +149,7 @@ class Outpost:
     async def _read_by(self, configuration: bytes) -> None:
         """Read by a configuration from now on; one that cannot be read by leaves the one before it in force."""
         try:
-            found, gateway = await asyncio.to_thread(self._prepared, configuration)
+            found, change, writable = await asyncio.to_thread(self._prepared, configuration)
         except WatchkeeperError as error:
             self._trouble = f"its newest configuration is not in force: {error}"
             log.error("configuration has mistakes; the one before it stays in force", reason=str(error))  # noqa: TRY400  # says all
@@ -142,18 +157,21 @@ class Outpost:
         self._trouble = ""
         if found.revision == self._status.site_revision:
             return
-        await self._stop_reading()
         self.forwarder.route_by(LaneRouter(found.facility.points.values(), found.life_safety))
-        self._gateway, self._status.site_revision = gateway, found.revision
-        self._reading = asyncio.create_task(gateway.run(), name="gateway")
+        await self._gateway.reload(change)
+        self._status.site_revision = found.revision
+        self._points, self._writable = found.facility.points, writable
         await asyncio.to_thread(self._remember, configuration)
-        log.info("reading by a new configuration", connections=len(gateway.statuses), revision=found.revision)
+        log.info("reading by a new configuration", connections=len(change.connections), revision=found.revision)
         self._report()
 
-    def _prepared(self, configuration: bytes) -> tuple[site.Site, Gateway]:
-        found = site.decode(configuration, os.environ, only=self._only)
-        configs = driver_configs(found.facility, load_profiles(), clock=self._clock, deliver=self._inbox.put)
-        return found, Gateway(configs)
+    def _prepared(self, configuration: bytes) -> tuple[site.Site, Reload, Collection[int]]:
+        """Return the site, what changes in the gateway, and the points that may be written."""
+        found, profiles = site.decode(configuration, os.environ, only=self._only), load_profiles()
+        configs = driver_configs(
+            found.facility, profiles, clock=self._clock, deliver=self._inbox.put, totals=self._gateway.totals
+        )
+        return found, self._gateway.prepare(configs), writable_points(found.facility, profiles).keys()
 
     def _remember(self, configuration: bytes) -> None:
         """Keep the configuration for a start without the bus; renamed into place, so that a kill leaves one whole."""
@@ -161,10 +179,14 @@ class Outpost:
         new.write_bytes(configuration)
         new.replace(self._site_file)
 
-    async def _stop_reading(self) -> None:
-        if self._reading is not None:
-            await _cancelled(self._reading)
-        self._reading = None
+    def _begin(self, call: Call) -> None:
+        task = asyncio.create_task(self._answer(call), name=f"call {call.id}")
+        self._calls.add(task)
+        task.add_done_callback(self._calls.discard)
+
+    async def _answer(self, call: Call) -> None:
+        point, writable = self._points.get(call.point), call.point in self._writable
+        self._link.answer(await carried_out(call, self._gateway, point, writable=writable))
 
     async def _report_for_ever(self) -> None:
         while True:
@@ -175,8 +197,7 @@ class Outpost:
         self._status.reported_ns = self._clock.now_ns()
         self.forwarder.describe(self._status)
         status = replace(self._status, detail=self._trouble or self._status.detail)
-        connections = [] if self._gateway is None else list(self._gateway.statuses.values())
-        self._link.report(Report(gateway=status, connections=connections))
+        self._link.report(Report(gateway=status, connections=list(self._gateway.statuses.values())))
 
 
 async def _cancelled(*tasks: asyncio.Task[None]) -> None:

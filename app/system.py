@@ -7,9 +7,10 @@ import contextlib
 import gc
 import os
 import socket
+from collections import ChainMap
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 import structlog
 import uvicorn
@@ -22,7 +23,7 @@ from app.retirement import retire_what_is_gone
 from app.site_change import RunningSite
 from dashboards.api import create_app
 from dashboards.hub import LiveHub
-from dashboards.services import Services
+from dashboards.services import Queue, Services
 from facility.class_files import load_classes
 from facility.clock import NS_PER_S, Clock
 from facility.equipment import PointKind
@@ -32,20 +33,24 @@ from facility.history.duckdb_history import DuckDbHistory
 from facility.history.history import History
 from facility.history.influx_history import InfluxHistory
 from facility.latest import LatestValues
-from facility.model import Facility
+from facility.model import Facility, Point
+from facility.samples import Sample
 from facility.settings import Settings
 from facility.site_file import read_site
 from facility.storage.database import open_database, reading
 from facility.storage.migrate import upgrade
 from facility.storage.outbox import forget_before, last_seq
 from facility.storage.repository import import_site, load_facility
+from gateway.bus.receiver import Receiver
 from gateway.commands.commander import Commander
 from gateway.commands.service import Site
 from gateway.commands.writables import writable_points
+from gateway.drivers.driver import PointWrite
 from gateway.events import ConnectionStatus
 from gateway.gateway import Gateway
 from gateway.inbox import Inbox, urgent_points
 from gateway.profiles import driver_configs, load_profiles
+from gateway.rollover import Totals
 from rules.engine import RuleEngine
 from rules.repository import load_states
 
@@ -84,6 +89,14 @@ class Source(Protocol):
         """Put deliveries into the inbox until cancelled."""
         ...
 
+    async def write(self, write: PointWrite) -> None:
+        """Write to a point's device; see :meth:`gateway.drivers.driver.Driver.write`."""
+        ...
+
+    async def read(self, point: Point) -> Sample:
+        """Read a point anew; see :meth:`gateway.drivers.driver.Driver.read`."""
+        ...
+
 
 OpenSource = Callable[[Facility, Engine, Inbox, Clock], Source]
 
@@ -104,13 +117,17 @@ def nothing_more(_commit: Commit) -> None:
     """Watch no commits: the live hub tells what people need."""
 
 
-def own_gateway(facility: Facility, _database: Engine, inbox: Inbox, clock: Clock) -> Gateway:
+def own_gateway(
+    facility: Facility, _database: Engine, inbox: Inbox, clock: Clock, *, totals: Totals | None = None
+) -> Gateway:
     """Return a gateway that reads the whole site from this process.
 
     Raises:
         ConfigurationError: A profile or a connection has mistakes.
     """
-    return Gateway(driver_configs(facility, load_profiles(), clock=clock, deliver=inbox.put))
+    totals = totals or Totals()
+    configs = driver_configs(facility, load_profiles(), clock=clock, deliver=inbox.put, totals=totals)
+    return Gateway(configs, totals=totals)
 
 
 @contextlib.contextmanager
@@ -185,6 +202,7 @@ def assemble(
     """Put the parts together; nothing runs yet."""
     inbox = Inbox(urgent=urgent_points(facility))
     gateway = open_source(facility, database, inbox, clock)
+    spools = gateway.spools if isinstance(gateway, Receiver) else {}
     latest = LatestValues(max(facility.points, default=0))
     with contextlib.suppress(HistoryUnavailableError):  # a server that is away costs the console its first picture only
         latest.restore(history.latest(clock.now_ns() - LATEST_LOOKS_BACK_NS))
@@ -208,10 +226,8 @@ def assemble(
         on_commit=committed,
     )
     writables = writable_points(facility, load_profiles())
-    commander = None
-    if isinstance(gateway, Gateway):
-        site = Site(facility=facility, writables=writables)
-        commander = Commander(database=database, devices=gateway, site=site, clock=clock, on_change=hub.wake)
+    site = Site(facility=facility, writables=writables)
+    commander = Commander(database=database, devices=gateway, site=site, clock=clock, on_change=hub.wake)
     services = Services(
         database=database,
         facility=facility,
@@ -224,7 +240,7 @@ def assemble(
         session_valid_for_s=settings.session_hours * 3600.0,
         writables=writables,
         commander=commander,
-        queues={"inbox": inbox, "history": keeper},
+        queues=ChainMap({"inbox": inbox, "history": keeper}, cast("dict[str, Queue]", spools)),
         metrics_token=settings.metrics_token,
     )
     if isinstance(gateway, Gateway):

@@ -88,6 +88,11 @@ class UnitStatus:
     last_good_ns: int = 0
     """When a good sample last came; 0 for never."""
     latency: Latency = field(default_factory=Latency)
+    skew_s: float | None = None
+    """How far its clock is behind the gateway's, in facility seconds, negative when ahead; ``None``: it says no time,
+    or not for long enough to tell."""
+    clock_jumps: int = 0
+    """Times that its clock was moved."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -107,6 +112,8 @@ class ConnectionStatus:
     """Deliveries that the bounded inbox could not take."""
     duplicates: int = 0
     """Samples and events that had come before, and were left out."""
+    suppressed: int = 0
+    """Samples left out since their values had hardly moved; see :mod:`gateway.reporting`."""
     units: dict[str, UnitStatus] = field(default_factory=dict)
     """The devices on it, by asset id; filled when the driver is made."""
 
@@ -124,10 +131,20 @@ class GatewayStatus:
     """When it last reported, by its clock; 0 for never."""
     site_revision: str = ""
     """Of the configuration that it reads by."""
-    waiting: dict[str, int] = field(default_factory=dict)
+    waiting_by_lane: dict[str, int] = field(default_factory=dict)
     """Samples and events in its spool, by lane (``life-safety``, ``state``, ``telemetry``)."""
     waiting_bytes: int = 0
     oldest_ns: int = 0
     """When the oldest record in its spool was taken; 0 for an empty spool."""
-    dropped: dict[str, int] = field(default_factory=dict)
+    dropped_by_lane: dict[str, int] = field(default_factory=dict)
     """Samples and events that its spool had to drop, by lane, since it was begun."""
+
+    @property
+    def waiting(self) -> int:
+        """Samples and events in its spool, in all lanes."""
+        return sum(self.waiting_by_lane.values())
+
+    @property
+    def dropped(self) -> int:
+        """Samples and events that its spool had to drop, in all lanes."""
+        return sum(self.dropped_by_lane.values())

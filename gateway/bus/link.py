@@ -9,8 +9,9 @@ import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gateway.bus import report
+from gateway.bus.calls import Answer, Call
 from gateway.bus.client import BusAddress, BusClient
-from gateway.bus.topics import ACKNOWLEDGED, AGAIN, REPORT, Topics
+from gateway.bus.topics import ACKNOWLEDGED, AGAIN, ANSWER, CALL, REPORT, Topics
 from gateway.spool.intervals import Interval
 from gateway.spool.lanes import Lane
 
@@ -64,6 +65,7 @@ class Link:
         gateway_id: str,
         *,
         on_configuration: Callable[[bytes], None],
+        on_call: Callable[[Call], None],
     ) -> None:
         """Prepare; nothing connects before :meth:`run`.
 
@@ -72,6 +74,7 @@ class Link:
             topics: Of the bus.
             gateway_id: Unique on the bus.
             on_configuration: Told what to read, with every connection anew; called in the network thread.
+            on_call: Told what to write or read now; called in the network thread.
 
         Raises:
             ConfigurationError: A certificate cannot be read.
@@ -80,15 +83,18 @@ class Link:
         self._gateway_id = gateway_id
         self._hearer: Hearer | None = None
         self._on_configuration = on_configuration
+        self._on_call = on_call
         self._is_lost = False
         self._frame_topics: Final = {lane: topics.frames(gateway_id, lane) for lane in Lane}
         self._acknowledged = topics.of_gateway(gateway_id, ACKNOWLEDGED)
         self._again = topics.of_gateway(gateway_id, AGAIN)
         self._report = topics.of_gateway(gateway_id, REPORT)
+        self._call = topics.of_gateway(gateway_id, CALL)
+        self._answer = topics.of_gateway(gateway_id, ANSWER)
         self._client = BusClient(
             address,
             client_id=f"{topics.prefix}-gateway-{gateway_id}",
-            subscriptions=[topics.engine, topics.configuration, self._acknowledged, self._again],
+            subscriptions=[topics.engine, topics.configuration, self._acknowledged, self._again, self._call],
             last_will=self._report,
             listener=self,
         )
@@ -105,6 +111,10 @@ class Link:
     def report(self, said: report.Report) -> bool:
         """Say how the gateway is; false when the bus is away."""
         return self._client.publish(self._report, report.encode(said), retain=True)
+
+    def answer(self, said: Answer) -> bool:
+        """Say what became of a call; false when the bus is away."""
+        return self._client.publish(self._answer, said.model_dump_json().encode())
 
     def on_up(self) -> None:
         """Every connection is a new beginning: what was under way may be lost."""
@@ -139,5 +149,7 @@ class Link:
             self._hearer.on_acknowledged(said.spool, said.done)
         elif topic == self._again:
             self._hearer.on_again(_Again.model_validate_json(payload).stream)
+        elif topic == self._call:
+            self._on_call(Call.model_validate_json(payload))
         elif topic == self._topics.configuration and payload:
             self._on_configuration(payload)

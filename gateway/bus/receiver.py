@@ -22,12 +22,14 @@ import orjson
 import structlog
 
 from facility.errors import WatchkeeperError
-from facility.model import Facility
+from facility.model import Facility, Point
 from facility.quality import UNCERTAIN_FROM, Quality
-from facility.samples import SampleBatch
+from facility.samples import Sample, SampleBatch
 from gateway.bus import frame, report
+from gateway.bus.calls import Answer, Caller, GatewayAwayError
 from gateway.bus.client import BusAddress, BusClient
-from gateway.bus.topics import ACKNOWLEDGED, AGAIN, REPORT, Topics
+from gateway.bus.topics import ACKNOWLEDGED, AGAIN, ANSWER, CALL, REPORT, Topics
+from gateway.drivers.driver import PointWrite
 from gateway.events import ConnectionState, ConnectionStatus, Delivery, GatewayStatus
 from gateway.spool import body
 from gateway.spool.intervals import Intervals
@@ -87,6 +89,8 @@ class Receiver:
         """Live figures by connection id, as gateways last reported them."""
         self.gateways: dict[str, GatewayStatus] = {}
         """Live figures of the gateways that ever reported, by id."""
+        self.spools: dict[str, GatewayStatus] = {}
+        """The same by name of their spool, as a queue that samples wait in."""
         self.repeats = 0
         """Frames that had come before and were left out."""
         self.gaps = 0
@@ -102,7 +106,9 @@ class Receiver:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_telling = False
         self._is_lost = False
-        subscriptions = [topics.of_gateway("+", name) for name in (*(lane.label for lane in Lane), REPORT)]
+        self._connection_of = {asset.id: asset.connection_id for asset in facility.assets.values()}
+        self._caller = Caller(self._send_call)
+        subscriptions = [topics.of_gateway("+", name) for name in (*(lane.label for lane in Lane), REPORT, ANSWER)]
         self._client = BusClient(
             address,
             client_id=f"{topics.prefix}-engine",
@@ -115,6 +121,24 @@ class Receiver:
         """Take frames until cancelled."""
         self._loop = asyncio.get_running_loop()
         await self._client.run()
+
+    async def write(self, write: PointWrite) -> None:
+        """Have the point's gateway write; see :meth:`gateway.drivers.driver.Driver.write`.
+
+        Raises:
+            DeviceUnreachableError: Gateway or device did not answer in time.
+            DeviceRefusedError: The device said no, or its gateway does not write the point.
+        """
+        await self._caller.write(self._gateway_of(write.point), write)
+
+    async def read(self, point: Point) -> Sample:
+        """Have the point's gateway read; see :meth:`gateway.drivers.driver.Driver.read`.
+
+        Raises:
+            DeviceUnreachableError: Gateway or device did not answer in time.
+            DeviceRefusedError: The device said no.
+        """
+        return await self._caller.read(self._gateway_of(point), point)
 
     def on_up(self) -> None:
         """Say who takes the frames, which makes every gateway send again what is not acknowledged."""
@@ -138,10 +162,28 @@ class Receiver:
         try:
             if name == REPORT:
                 self._on_report(gateway_id, payload)
+            elif name == ANSWER:
+                self._on_answer(payload)
             else:
                 self._on_frame(gateway_id, frame.decode(payload))
         except WatchkeeperError as error:
             log.error("message on the bus not understood", topic=topic, reason=str(error))  # noqa: TRY400  # says all
+
+    def _gateway_of(self, point: Point) -> str:
+        gateway_id = self._reported_by.get(self._connection_of.get(point.asset_id, ""))
+        if gateway_id is None:
+            raise GatewayAwayError(point.address, "no gateway has reported that it reads the device")
+        gateway = self.gateways[gateway_id]
+        if not gateway.is_present:
+            raise GatewayAwayError(point.address, f"gateway {gateway_id}: {gateway.detail}")
+        return gateway_id
+
+    def _send_call(self, gateway_id: str, payload: bytes) -> bool:
+        return self._client.publish(self._topics.of_gateway(gateway_id, CALL), payload)
+
+    def _on_answer(self, payload: bytes) -> None:
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._caller.answered, Answer.model_validate_json(payload))
 
     def _on_frame(self, gateway_id: str, came: frame.Frame) -> None:
         spool = self._spool_of(gateway_id, came.spool)
@@ -231,15 +273,19 @@ class Receiver:
 
     def _on_report(self, gateway_id: str, payload: bytes) -> None:
         if not payload:
-            gone = self.gateways.setdefault(gateway_id, GatewayStatus(gateway_id=gateway_id))
+            gone = self.gateways.get(gateway_id, GatewayStatus(gateway_id=gateway_id))
+            self._show(gone)
             self._mark_absent(gone, "it is not connected to the bus; what it reads waits in its spool")
             return
         said = report.decode(payload)
-        self.gateways[gateway_id] = said.gateway
+        self._show(said.gateway)
         for connection in said.connections:
             if connection.connection_id in self.statuses:
                 self.statuses[connection.connection_id] = connection
                 self._reported_by[connection.connection_id] = gateway_id
+
+    def _show(self, gateway: GatewayStatus) -> None:
+        self.gateways[gateway.gateway_id] = self.spools[f"spool {gateway.gateway_id}"] = gateway
 
     def _mark_absent(self, gateway: GatewayStatus, reason: str) -> None:
         gateway.is_present, gateway.detail = False, reason

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from facility.connections import resolved_connection
 from facility.equipment import EquipmentClass, LocalText, PointDefinition
 from facility.errors import ConfigurationError, Mistake, WatchkeeperError
+from facility.life_safety import refusal
 from facility.model import Asset, Connection, Facility, Point, Protocol, WrittenConnection
 
 VERSION: Final = 1
@@ -47,6 +48,7 @@ class _Asset(_Record):
     connection_id: str
     profile: str
     address: dict[str, Any]
+    commands: list[str]
 
 
 class _Point(_Record):
@@ -96,7 +98,7 @@ def encode(facility: Facility, written: Mapping[str, WrittenConnection]) -> byte
             key: _Connection(protocol=connection.protocol, **_fields(written[key]))
             for key, connection in facility.connections.items()
         },
-        assets={key: _asset(asset) for key, asset in facility.assets.items()},
+        assets={key: _asset(facility, asset) for key, asset in facility.assets.items()},
         points={
             key: _Point(asset_id=point.asset_id, name=point.name, definition=point.definition)
             for key, point in facility.points.items()
@@ -153,7 +155,7 @@ def _fields(written: WrittenConnection) -> dict[str, Any]:
     return {"host": written.host, "port": written.port, "options": dict(written.options)}
 
 
-def _asset(asset: Asset) -> _Asset:
+def _asset(facility: Facility, asset: Asset) -> _Asset:
     return _Asset(
         name=asset.name,
         equipment_class=asset.equipment_class.name,
@@ -162,6 +164,8 @@ def _asset(asset: Asset) -> _Asset:
         connection_id=asset.connection_id,
         profile=asset.profile,
         address=dict(asset.address),
+        # A gateway that reads only some connections may not know the fire panel that an asset belongs to.
+        commands=[name for name in asset.commands if refusal(facility.assets, asset, name) is None],
     )
 
 
@@ -175,6 +179,7 @@ def _asset_of(asset_id: str, asset: _Asset, site: _Site) -> Asset:
         connection_id=asset.connection_id,
         profile=asset.profile,
         address=asset.address,
+        commands=tuple(asset.commands),
     )
 
 

@@ -10,6 +10,8 @@
     {prefix}/gateways/{id}/report                gateway → engine, retained: figures; empty while it is away
     {prefix}/gateways/{id}/acknowledged          engine → gateway: records that are committed
     {prefix}/gateways/{id}/again                 engine → gateway: a stream with a gap
+    {prefix}/gateways/{id}/call                  engine → gateway: write or read a point
+    {prefix}/gateways/{id}/answer                gateway → engine: what became of it
 """
 
 from __future__ import annotations
@@ -52,3 +54,5 @@ class Topics:
 REPORT = "report"
 ACKNOWLEDGED = "acknowledged"
 AGAIN = "again"
+CALL = "call"
+ANSWER = "answer"

@@ -126,9 +126,9 @@ class Forwarder:
     def describe(self, status: GatewayStatus) -> None:
         """Write the spool's figures into a status; from any thread."""
         figures = self._spool.figures
-        status.waiting = {lane.label: tally.samples for lane, tally in figures.held.items()}
+        status.waiting_by_lane = {lane.label: tally.samples for lane, tally in figures.held.items()}
         status.waiting_bytes = figures.size
-        status.dropped = {lane.label: count for lane, count in figures.dropped.items()}
+        status.dropped_by_lane = {lane.label: count for lane, count in figures.dropped.items()}
         status.oldest_ns = self._oldest_ns
         status.detail = self._trouble()
 
@@ -173,7 +173,7 @@ class Forwarder:
             return Spool(self._path, self._limits)
 
     def _take(self, deliveries: Sequence[Delivery]) -> None:
-        """Turn deliveries into records; telemetry first, so that a change has a higher number than what was before it."""
+        """Turn deliveries into records; telemetry first, so that a change has a higher number than what it changed."""
         events: dict[Lane, list[DeviceEvent]] = {lane: [] for lane in Lane}
         for delivery in deliveries:
             for event in delivery.events:

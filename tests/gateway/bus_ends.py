@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -10,13 +11,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from facility.clock import NS_PER_S, VirtualClock
-from facility.model import Facility
+from facility.errors import WatchkeeperError
+from facility.model import Facility, Point
 from facility.quality import Quality
 from facility.samples import Sample, SampleBatch
+from gateway.bus.calls import Call, carried_out
 from gateway.bus.client import BusAddress
 from gateway.bus.link import Link
 from gateway.bus.receiver import Receiver
 from gateway.bus.topics import Topics
+from gateway.drivers.driver import PointWrite
 from gateway.events import Delivery, DeviceEvent
 from gateway.inbox import Inbox
 from gateway.spool.forwarder import Forwarder
@@ -48,6 +52,25 @@ def address(port: int) -> BusAddress:
     return BusAddress.of(f"mqtt://127.0.0.1:{port}")
 
 
+class FakeDevices:
+    """Devices that take what is written and show it, or do as they are told."""
+
+    def __init__(self) -> None:
+        self.held: dict[int, float | None] = {}
+        self.trouble: WatchkeeperError | None = None
+
+    async def write(self, write: PointWrite) -> None:
+        if self.trouble is not None:
+            raise self.trouble
+        self.held[write.point.key] = write.value
+
+    async def read(self, point: Point) -> Sample:
+        if self.trouble is not None:
+            raise self.trouble
+        value = self.held.get(point.key)
+        return Sample(point.key, START_NS, START_NS, math.nan if value is None else value, Quality.GOOD)
+
+
 @dataclass(kw_only=True)
 class Edge:
     """A gateway without drivers."""
@@ -56,6 +79,8 @@ class Edge:
     clock: VirtualClock
     forwarder: Forwarder
     inbox: Inbox
+    link: Link
+    devices: FakeDevices
     acknowledged: list[int] = field(default_factory=list)
     """Numbers of the deliveries that their devices may forget."""
 
@@ -81,7 +106,18 @@ async def edge(
     folder: Path, port: int, topics: Topics, clock: VirtualClock, *, limits: Limits = LIMITS, name: str = "edge"
 ) -> AsyncIterator[Edge]:
     """Run a gateway's end until the block ends."""
-    link = Link(address(port), topics, name, on_configuration=lambda _payload: None)
+    loop = asyncio.get_running_loop()
+    devices = FakeDevices()
+    calls: set[asyncio.Task[None]] = set()
+
+    async def answer(call: Call) -> None:
+        point = FACILITY.points.get(call.point)
+        link.answer(await carried_out(call, devices, point, writable=call.point == BEARING))
+
+    def called(call: Call) -> None:
+        loop.call_soon_threadsafe(lambda: calls.add(loop.create_task(answer(call))))
+
+    link = Link(address(port), topics, name, on_configuration=lambda _payload: None, on_call=called)
     inbox = Inbox()
     forwarder = Forwarder(
         path=folder / "spool.db",
@@ -94,7 +130,7 @@ async def edge(
     forwarder.start()
     connected = asyncio.create_task(link.run(forwarder))
     try:
-        yield Edge(folder=folder, clock=clock, forwarder=forwarder, inbox=inbox)
+        yield Edge(folder=folder, clock=clock, forwarder=forwarder, inbox=inbox, link=link, devices=devices)
     finally:
         await asyncio.to_thread(forwarder.stop)
         connected.cancel()
