@@ -15,6 +15,7 @@ from facility.samples import Sample
 from gateway.breaker import backoff_s, draw_jitter
 from gateway.drivers.driver import Driver, DriverConfig, PointWrite
 from gateway.events import ConnectionState, ConnectionStatus
+from gateway.rollover import Totals
 
 log: Final = structlog.get_logger(__name__)
 
@@ -41,9 +42,9 @@ def open_driver(config: DriverConfig) -> Driver:
 
             return MqttDriver(config)
         case Protocol.BACNET_IP:
-            from gateway.drivers.bacnet.driver import BacnetDriver  # noqa: PLC0415  # see above
+            from gateway.drivers.bacnet.apart import open_bacnet_driver  # noqa: PLC0415  # see above
 
-            return BacnetDriver(config)
+            return open_bacnet_driver(config)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,12 +69,21 @@ class Reload:
 class Gateway:
     """Runs one driver per connection until cancelled."""
 
-    def __init__(self, configs: Sequence[DriverConfig], *, opener: OpenDriver = open_driver) -> None:
+    def __init__(
+        self, configs: Sequence[DriverConfig], *, opener: OpenDriver = open_driver, totals: Totals | None = None
+    ) -> None:
         """Prepare every driver; none connects before :meth:`run`.
+
+        Args:
+            configs: What each driver needs.
+            opener: Makes a driver of its configuration.
+            totals: What the configurations were made with; ``None``: those that forget with the process.
 
         Raises:
             ConfigurationError: Connections have mistakes; lists those of all.
         """
+        self.totals = totals or Totals()
+        """Turns of the counters that begin again, for the configurations of a later reload."""
         self._opener = opener
         self._lines = _opened(configs, opener)
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -218,6 +228,7 @@ def _on_the_wire(config: DriverConfig) -> list[object]:
             device.settings,
             device.mapping,
             device.writes,
+            device.reports,
         )
         for device in config.devices
     ]
