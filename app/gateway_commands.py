@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
-from collections import Counter
+from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -16,15 +18,34 @@ from app.logs import configure_logs
 from app.process import EXIT_FAILED, refusals, run_until_signal
 from facility.class_files import load_classes
 from facility.clock import SystemClock
+from facility.connections import resolved_connection
+from facility.errors import ConfigurationError, Mistake
+from facility.model import Connection, Protocol, WrittenConnection
 from gateway.drivers.bacnet.discovery import FoundDevice, discover
-from gateway.onboarding.bacnet_objects import found_connection
-from gateway.onboarding.draft import Draft
+from gateway.drivers.mqtt.discovery import Heard, listen
 from gateway.onboarding.folder import write_draft
-from gateway.onboarding.found import FoundConnection
-from gateway.onboarding.imports import Imported, Place, import_ede, import_registers
+from gateway.onboarding.found_asset import Recognised
+from gateway.onboarding.imports import Imported, Place, import_birth, import_ede, import_registers
+from gateway.onboarding.modbus_survey import Wanted, survey
 from gateway.onboarding.probe import Probe, probe
-from gateway.onboarding.tables import table
-from gateway.onboarding.workshop import open_workshop
+from gateway.onboarding.register_scan import ScannedUnit
+from gateway.onboarding.reports import (
+    devices_text,
+    draft_text,
+    probe_text,
+    topic_json,
+    topics_text,
+    unit_json,
+    units_text,
+)
+from gateway.onboarding.topic_survey import Survey
+from gateway.onboarding.workshop import (
+    Workshop,
+    bacnet_connections,
+    open_workshop,
+    recognised_topics,
+    recognised_units,
+)
 from gateway.profiles import site_profiles
 from gateway.site_check import check_site, described_facility
 
@@ -40,6 +61,18 @@ gateway_commands.add_typer(import_commands, name="import")
 
 BACNET_PORT: Final = 47_808
 MODBUS_PORT: Final = 502
+MQTT_PORT: Final = 1883
+MOST_DIGITS: Final = 5
+
+
+class RegisterKind(StrEnum):
+    """Kinds of Modbus registers, in the order of their function codes from 1 on."""
+
+    COIL = "coil"
+    DISCRETE = "discrete"
+    HOLDING = "holding"
+    INPUT = "input"
+
 
 DraftOption = Annotated[
     Path | None, typer.Option("--draft", help="Write a draft of site.yaml and profiles into this folder.")
@@ -50,6 +83,10 @@ ClassOption = Annotated[
     str | None, typer.Option("--class", help="What all devices of the file are, such as pump; otherwise it is guessed.")
 ]
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace files that are there.")]
+ConnectionOptions = Annotated[
+    list[str] | None,
+    typer.Option("--option", metavar="NAME=VALUE", help="As in site.yaml; a password only as 'password=${VARIABLE}'."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")]
 TimeoutOption = Annotated[float, typer.Option(min=0.1, max=60.0, help="Seconds to wait for an answer.")]
 
@@ -81,14 +118,93 @@ def discover_bacnet(
         )
 
     devices = run_until_signal(look)
-    _print_found(json=json, found=devices, text=_devices_text(devices))
+    _print_found(json=json, found=devices, text=devices_text(devices))
     if draft is not None:
-        connections: list[FoundConnection] = []
-        for device in devices:
-            at = (host, port) if len(devices) == 1 else _host_and_port(device.address, BACNET_PORT)
-            taken = [connection.id for connection in connections]
-            connections.append(found_connection(device, host=at[0], port=str(at[1]), taken=taken))
-        _draft(draft, connections, f"`watchkeeper gateway discover bacnet {address}`", force=force, quiet=json)
+        workshop = _workshop()
+        recognised = workshop.recognised(bacnet_connections(devices, host, port))
+        _draft(draft, workshop, recognised, f"`watchkeeper gateway discover bacnet {address}`", force=force, quiet=json)
+
+
+@discover_commands.command("mqtt")
+def discover_mqtt(
+    address: Annotated[str, typer.Argument(metavar="HOST[:PORT]", help="Of the broker.")],
+    *,
+    seconds: Annotated[float, typer.Option(min=0.1, max=86_400.0, help="How long to listen.")] = 30.0,
+    topic: Annotated[str, typer.Option(help="Only topics that this filter covers.")] = "#",
+    option: ConnectionOptions = None,
+    draft: DraftOption = None,
+    force: ForceOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Listen to a broker: which topics carry what, how often. Publishes nothing and leaves no session behind."""
+    host, port = _host_and_port(address, MQTT_PORT)
+    connection, written = _connection(Protocol.MQTT, host, port, option)
+    heard = Survey()
+
+    def take(message: Heard) -> None:
+        heard.take(message.topic, message.payload, retained=message.retained, at_s=message.at_s)
+
+    async def look(stop: asyncio.Event) -> None:
+        listening = asyncio.create_task(listen(connection, topic, seconds=seconds, take=take))
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({listening, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        await asyncio.gather(stopping, return_exceptions=True)
+        if stop.is_set():  # Ctrl-C ends the listening, and what was heard counts
+            listening.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await listening
+
+    run_until_signal(look)
+    topics = heard.topics()
+    _print_found(json=json, found=[topic_json(each) for each in topics], text=topics_text(topics, heard.left_out))
+    if draft is not None:
+        workshop = _workshop()
+        recognised = recognised_topics(workshop, topics, connection, written)
+        _draft(draft, workshop, recognised, f"`watchkeeper gateway discover mqtt {address}`", force=force, quiet=json)
+
+
+@discover_commands.command("modbus")
+def discover_modbus(
+    address: Annotated[
+        str, typer.Argument(metavar="HOST[:PORT]", help="Of the device or gateway; 'serial' for --option serial=….")
+    ],
+    *,
+    units: Annotated[str, typer.Option(help="Unit numbers, such as 1-10 or 1,3,7.")] = "1-10",
+    registers: Annotated[str, typer.Option(help="First and last register, from 0.")] = "0-200",
+    function: Annotated[RegisterKind, typer.Option(help="Which registers.")] = RegisterKind.HOLDING,
+    rate: Annotated[float, typer.Option(min=0.1, max=1000.0, help="Requests a second at most.")] = 10.0,
+    option: ConnectionOptions = None,
+    draft: DraftOption = None,
+    force: ForceOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Ask a Modbus line which units answer and which registers they have. Reads only, and no faster than --rate.
+
+    Says before it begins what it will put on the line. With --draft it also reads each unit once with every shipped
+    profile that could fit.
+    """
+    host, port = ("", 0) if address == "serial" else _host_and_port(address, MODBUS_PORT)
+    connection, written = _connection(Protocol.MODBUS, host, port, option)
+    asked = _numbers(registers, 65_535)
+    code = list(RegisterKind).index(function) + 1
+    wanted = Wanted(units=_numbers(units, 255), first=asked[0], last=asked[-1], function=code, rate_hz=rate)
+    typer.echo(wanted.load(float(connection.options.get("timeout_s", 1.0))), err=True)
+
+    async def look(_stop: asyncio.Event) -> list[ScannedUnit]:
+        return [unit async for unit in survey(connection, wanted)]
+
+    found = run_until_signal(look)
+    _print_found(json=json, found=[unit_json(unit) for unit in found], text=units_text(found))
+    if draft is not None:
+        workshop = _workshop()
+
+        async def fit(_stop: asyncio.Event) -> list[Recognised]:
+            return await recognised_units(workshop, found, connection, written, wanted, clock=SystemClock())
+
+        configure_logs(logging.ERROR)
+        recognised = run_until_signal(fit)
+        _draft(draft, workshop, recognised, f"`watchkeeper gateway discover modbus {address}`", force=force, quiet=json)
 
 
 @import_commands.command("ede")
@@ -125,10 +241,23 @@ def import_register_list(
     _draft_imported(draft, imported, file, equipment, force=force)
 
 
-def _draft_imported(folder: Path, imported: Imported, file: Path, equipment: str | None, *, force: bool) -> None:
-    for remark in imported.remarks:
-        typer.echo(str(remark), err=True)
-    _draft(folder, imported.connections, file.name, equipment=equipment, force=force)
+@import_commands.command("sparkplug")
+def import_sparkplug(
+    file: FileArgument,
+    *,
+    topic: Annotated[str, typer.Option(help="On which it came: spBv1.0/GROUP/DBIRTH/NODE/DEVICE, or NBIRTH.")],
+    draft: NeededDraftOption,
+    at: Annotated[str, typer.Option("--at", metavar="HOST[:PORT]", help="Of the broker.")] = "",
+    equipment: ClassOption = None,
+    force: ForceOption = False,
+) -> None:
+    """Draft from a Sparkplug B birth that was captured from a broker, byte by byte.
+
+    For example: mosquitto_sub -N -C 1 -t spBv1.0/plant/DBIRTH/edge/pump-1 > birth.bin
+    """
+    with refusals():
+        imported = import_birth(file, Place(*_host_and_port(at, MQTT_PORT)), topic)
+    _draft_imported(draft, imported, file, equipment, force=force)
 
 
 @gateway_commands.command("probe")
@@ -150,38 +279,39 @@ def probe_device(
         return await probe(facility, site_profiles(site), asset, clock=SystemClock(), within_s=seconds)
 
     found = run_until_signal(look)
-    _print_found(json=json, found=found, text=_probe_text(found))
+    _print_found(json=json, found=found, text=probe_text(found))
     if not found.is_good:
         raise typer.Exit(EXIT_FAILED)
 
 
-def _probe_text(found: Probe) -> str:
-    rows = [(point.name, point.value, point.unit, point.quality, point.remedy) for point in found.points]
-    lines = [
-        f"{found.asset} ({found.profile}) on {found.connection} at {found.endpoint}: {found.state}",
-        "",
-        table(("point", "value", "unit", "quality", "what to look at"), rows),
-    ]
-    if found.unmapped:
-        lines += ["", f"Not in the profile: {', '.join(found.unmapped)}"]
-    return "\n".join(lines)
+def _draft_imported(folder: Path, imported: Imported, file: Path, equipment: str | None, *, force: bool) -> None:
+    for remark in imported.remarks:
+        typer.echo(str(remark), err=True)
+    workshop = _workshop()
+    with refusals():
+        recognised = workshop.recognised(imported.connections, equipment)
+    _draft(folder, workshop, recognised, file.name, force=force)
 
 
-def _devices_text(devices: list[FoundDevice]) -> str:
-    rows = [
-        (each.instance, each.address, each.name, each.vendor_name, each.model, each.segmentation, each.max_apdu)
-        for each in devices
-    ]
-    parts = [table(("device", "at", "name", "vendor", "model", "segmentation", "APDU"), rows)]
-    for device in devices:
-        objects = [
-            (each.id, each.name, each.unit or ", ".join(each.states), each.description or each.device_type)
-            for each in device.objects
-        ]
-        title = f"Device {device.instance}: {len(objects)} objects, {device.requests} requests"
-        parts.append(title + (f"; INCOMPLETE: {device.trouble}" if device.trouble else ""))
-        parts.append(table(("object", "name", "unit or states", "description"), objects))
-    return "\n\n".join(parts)
+def _workshop() -> Workshop:
+    with refusals():
+        return open_workshop()
+
+
+def _draft(
+    folder: Path,
+    workshop: Workshop,
+    recognised: Sequence[Recognised],
+    source: str,
+    *,
+    force: bool,
+    quiet: bool = False,
+) -> None:
+    """Write the draft of what was recognised, and say what became of it."""
+    with refusals():
+        draft = workshop.draft(recognised, source)
+        paths = write_draft(folder, draft, classes=workshop.classes, force=force)
+    typer.echo(draft_text(draft, paths), err=quiet)
 
 
 def _host_and_port(address: str, usual: int) -> tuple[str, int]:
@@ -193,42 +323,54 @@ def _host_and_port(address: str, usual: int) -> tuple[str, int]:
     host, colon, port = address.rpartition(":")
     if not colon:
         return address, usual
-    if not host or not port.isdecimal() or not 0 < int(port) < 65_536:  # noqa: PLR2004  # the ports there are
-        message = f"{address!r} is no address; write HOST or HOST:PORT, such as 10.0.3.7:{usual}"
-        raise typer.BadParameter(message)
+    if not host or not _is_whole(port, 65_535) or not int(port):
+        raise typer.BadParameter(f"{address!r} is no address; write HOST or HOST:PORT, such as 10.0.3.7:{usual}")
     return host, int(port)
+
+
+def _numbers(text: str, largest: int) -> list[int]:
+    """Return the numbers of ``1-10`` or ``1,3,7-9``, in order.
+
+    Raises:
+        BadParameter: It is something else.
+    """
+    found: set[int] = set()
+    for part in text.split(","):
+        first, _, last = part.strip().partition("-")
+        if not (_is_whole(first, largest) and _is_whole(last or first, largest)):
+            raise typer.BadParameter(f"{text!r} names no numbers up to {largest}; write 1-10 or 1,3,7")
+        found.update(range(int(first), int(last or first) + 1))
+    if not found:
+        raise typer.BadParameter(f"{text!r} is empty; write the smaller number first")
+    return sorted(found)
+
+
+def _is_whole(text: str, largest: int) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS and int(text) <= largest
+
+
+def _connection(
+    protocol: Protocol, host: str, port: int, option: list[str] | None
+) -> tuple[Connection, dict[str, str]]:
+    """Return the connection that a command names, and its options as they were written.
+
+    Raises:
+        BadParameter: One of the options is no ``NAME=VALUE``.
+        SystemExit: The options have mistakes, which are told.
+    """
+    written: dict[str, str] = {}
+    for each in option or []:
+        name, equals, value = each.partition("=")
+        if not equals:
+            raise typer.BadParameter(f"{each!r} is no option; write NAME=VALUE, such as timeout_s=2")
+        written[name] = value
+    described = WrittenConnection(host=host, port=str(port) if port else "", options=written)
+    connection, findings = resolved_connection(f"discovered-{protocol}", protocol, described, os.environ)
+    with refusals():
+        if findings:
+            raise ConfigurationError([Mistake("--option", 0, f"{place[-1]}: {message}") for place, message in findings])
+    return connection, written
 
 
 def _print_found(*, json: bool, found: object, text: str) -> None:
     typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode() if json else text)
-
-
-def _draft(
-    folder: Path,
-    connections: list[FoundConnection],
-    source: str,
-    *,
-    equipment: str | None = None,
-    force: bool,
-    quiet: bool = False,
-) -> None:
-    """Recognise what was found, write the draft and say what became of it."""
-    with refusals():
-        workshop = open_workshop()
-        draft = workshop.draft(workshop.recognised(connections, equipment), source)
-        paths = write_draft(folder, draft, classes=workshop.classes, force=force)
-    typer.echo(_draft_text(draft, paths), err=quiet)
-
-
-def _draft_text(draft: Draft, paths: list[Path]) -> str:
-    counts = Counter(asset.found.equipment_class for asset in draft.assets)
-    said = ", ".join(f"{count} {name}" for name, count in counts.items()) or "nothing that a class fits"
-    site = paths[0]
-    lines = [
-        "",
-        f"Draft: {said}; {len(draft.profiles)} new profiles, {len(draft.unmapped)} left out (listed in the file).",
-        *(f"  {path}" for path in paths),
-        f"Review it, then: watchkeeper site check {site}",
-        *(f"                 watchkeeper gateway probe --site {site} {asset.id}" for asset in draft.assets[:1]),
-    ]
-    return "\n".join(lines)

@@ -104,8 +104,10 @@ def _connection_lines(connection: FoundConnection) -> Iterator[str]:
     yield from (_comment(note, "  ") for note in connection.notes)
     yield f"  - id: {flow(connection.id)}"
     yield f"    protocol: {connection.protocol}"
-    yield f"    host: {flow(connection.host)}"
-    yield f"    port: {connection.port if connection.port.isdecimal() else flow(connection.port)}"
+    if connection.host:
+        yield f"    host: {flow(connection.host)}"
+    if connection.port:
+        yield f"    port: {connection.port if connection.port.isdecimal() else flow(connection.port)}"
     if connection.options:
         yield f"    options: {flow(connection.options)}"
 
@@ -126,7 +128,7 @@ def _asset_lines(asset: DraftAsset, equipment: EquipmentClass) -> Iterator[str]:
         for name, rule in equipment.rules.items()
         if rule.point not in found.members and not isinstance(rule.condition, _SILENT_WITHOUT_DATA)
     ]
-    if lacking and found.members:
+    if lacking and not found.profile:  # a profile that is known to fit maps more than was heard
         yield "    rules:  # off, since the points they wait for were not found"
         yield from (f"      {name}: {{enabled: false}}" for name in lacking)
 

@@ -75,7 +75,12 @@ def parse_table(name: str, text: str) -> Table:
     return Table(name, tuple(_rows(text)))
 
 
-def _text(path: Path) -> str:
+def read_bytes(path: Path) -> bytes:
+    """Read a file as it is.
+
+    Raises:
+        ConfigurationError: It cannot be read, or is too large.
+    """
     try:
         size = path.stat().st_size
         data = path.read_bytes() if size <= LARGEST else b""
@@ -83,10 +88,14 @@ def _text(path: Path) -> str:
         raise ConfigurationError([Mistake(str(path), 0, f"cannot be read: {error.strerror}")]) from error
     if size > LARGEST:
         message = (
-            f"has {size / 1e6:.0f} MB, and no list of points is larger than {LARGEST / 1e6:.0f}; is it the right file?"
+            f"has {size / 1e6:.0f} MB, and lists of points have at most {LARGEST / 1e6:.0f}; is it the right file?"
         )
         raise ConfigurationError([Mistake(str(path), 0, message)])
-    text = _decoded(data)
+    return data
+
+
+def _text(path: Path) -> str:
+    text = _decoded(read_bytes(path))
     if text is None:
         message = "is no text; export the list as CSV (a spreadsheet's own format cannot be read)"
         raise ConfigurationError([Mistake(str(path), 0, message)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -11,8 +12,10 @@ from facility.model import Protocol
 from gateway.onboarding.bacnet_objects import found_connection
 from gateway.onboarding.ede import read_ede
 from gateway.onboarding.found import FoundConnection
+from gateway.onboarding.given_file import read_bytes
 from gateway.onboarding.names import asset_id
 from gateway.onboarding.register_list import read_register_list
+from gateway.onboarding.sparkplug_births import birth_connection
 
 MODBUS_SETTINGS: Final[dict[str, Any]] = {"unit": "{unit}", "poll_s": 1.0}
 
@@ -67,6 +70,18 @@ def import_registers(path: Path, place: Place, *, unit_id: int) -> Imported:
         notes=(f"Modbus registers of {path.name}", *notes),
     )
     return Imported([connection], remarks)
+
+
+def import_birth(path: Path, place: Place, topic: str) -> Imported:
+    """Return a captured Sparkplug birth as a connection.
+
+    Raises:
+        ConfigurationError: The file is none, or the topic no birth's.
+    """
+    host, notes = _host(place, "SPARKPLUG_BROKER_HOST")
+    births = {topic: read_bytes(path)}
+    connection = birth_connection(births, host=host, port=str(place.port), options={}, identity="sparkplug")
+    return Imported([replace(connection, notes=(*connection.notes, *notes))], [])
 
 
 def _host(place: Place, variable: str) -> tuple[str, Sequence[str]]:

@@ -113,7 +113,7 @@ class Profiler:
             name=name,
             equipment_class=first.equipment_class,
             protocol=connection.protocol,
-            settings=connection.settings,
+            settings=_settings(connection, first),
             points={point: {**templates[point], **member.reading.keys} for point, member in first.members.items()},
             comments={point: _comment(first, point) for point in first.members},
             assets=tuple(asset.name for asset in group.values()),
@@ -130,7 +130,7 @@ def _by_layout(assets: Mapping[int, FoundAsset], connection: FoundConnection) ->
             point: [_kind_of_place(member.found.entry, connection.protocol), dict(member.reading.keys)]
             for point, member in asset.members.items()
         }
-        groups[asset.equipment_class, frozen(layout)][place] = asset
+        groups[asset.equipment_class, frozen(layout), frozenset(_given_address(asset))][place] = asset
     return dict(groups)
 
 
@@ -200,6 +200,12 @@ def _shifted(place: object, parameter: str, shift: int) -> str:
     reference = f"{{{parameter} + {shift}}}" if shift else f"{{{parameter}}}"
     found = _OBJECT.fullmatch(str(place))
     return f"{found['type']},{reference}" if found else reference
+
+
+def _settings(connection: FoundConnection, asset: FoundAsset) -> dict[str, Any]:
+    """Return the connection's settings, without those for which the asset's address has no parameter."""
+    known = _given_address(asset).keys()
+    return {key: value for key, value in connection.settings.items() if parameters(value) <= known}
 
 
 def _given_address(asset: FoundAsset) -> dict[str, Any]:
