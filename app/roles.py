@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from enum import StrEnum
+from functools import partial
 
 from sqlalchemy import Engine
 
@@ -20,6 +21,7 @@ from gateway.bus.client import BusAddress
 from gateway.bus.receiver import Receiver
 from gateway.bus.topics import Topics
 from gateway.inbox import Inbox
+from gateway.rollover import Totals
 
 
 class RoleName(StrEnum):
@@ -40,7 +42,7 @@ def source_of(role: RoleName, settings: Settings) -> OpenSource:
         ConfigurationError: The role needs the bus, and the settings name none.
     """
     if role is RoleName.ALL:
-        return own_gateway
+        return partial(own_gateway, totals=counted_in(settings))
     address, topics = bus_address(settings), Topics(settings.bus_prefix)
 
     def gateways_elsewhere(facility: Facility, database: Engine, inbox: Inbox, _clock: Clock) -> Receiver:
@@ -55,6 +57,11 @@ def source_of(role: RoleName, settings: Settings) -> OpenSource:
         )
 
     return gateways_elsewhere
+
+
+def counted_in(settings: Settings) -> Totals:
+    """Return the turns of counters that begin again, as a gateway of this data folder remembers them."""
+    return Totals(settings.data_dir / "counters.json")
 
 
 def bus_address(settings: Settings) -> BusAddress:

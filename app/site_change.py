@@ -25,7 +25,7 @@ from facility.storage.repository import import_site, load_facility
 from gateway.commands.service import Site
 from gateway.commands.writables import writable_points
 from gateway.gateway import Gateway, Reload
-from gateway.inbox import Inbox
+from gateway.inbox import Inbox, urgent_points
 from gateway.profiles import DeviceProfile, driver_configs, load_profiles
 from people.model import Account
 from rules.engine import RuleEngine
@@ -93,13 +93,20 @@ class RunningSite:
         with self._database.begin() as connection:
             import_site(connection, sources.site, author=sources.author, reason=sources.reason, now_ns=now_ns)
             facility = load_facility(connection, sources.classes, os.environ)
-            configs = driver_configs(facility, sources.profiles, clock=self._clock, deliver=self._inbox.put)
+            configs = driver_configs(
+                facility,
+                sources.profiles,
+                clock=self._clock,
+                deliver=self._inbox.put,
+                totals=self._gateway.totals,
+            )
             reload = self._gateway.prepare(configs)
             retire_what_is_gone(connection, facility, now_ns=now_ns)
             rules = None
             if _watched(facility) != _watched(self._services.facility):
                 rules = RuleEngine(facility, saved=load_states(connection), now_ns=now_ns)
         self._services.latest.make_room(max(facility.points, default=0))
+        self._inbox.prefer(urgent_points(facility))
         self._engine.take_site(facility, rules)
         return facility, reload
 

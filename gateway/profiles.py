@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Self, cast
 
@@ -33,6 +34,9 @@ from gateway.commands.grammar import protocol_keys, write_findings
 from gateway.conversion import CONVERSION_KEYS, PointConverter
 from gateway.drivers.driver import DeviceConfig, DriverConfig
 from gateway.events import ConnectionStatus, Delivery
+from gateway.outflow import outflow_of
+from gateway.reporting import Policy, RulesByPoint, policy_of, report_of, rules_by_point
+from gateway.rollover import Totals
 
 SHIPPED: Final = Path(__file__).with_name("profiles")
 """The folder of the profiles that come with Watchkeeper."""
@@ -42,6 +46,12 @@ BESIDE_SITE: Final = "profiles"
 
 WRITE: Final = "write"
 """The key of a point's entry that says how it may be written; a point without it may not."""
+
+REPORT: Final = "report"
+"""The key of a point's entry that says how it reports by exception; a point without it does as its class says."""
+
+_APART: Final = frozenset({WRITE, REPORT})
+"""Keys of a point's entry that are neither its place on the wire nor how it converts."""
 
 SITE_FILE: Final = "site.yaml"
 """Named in mistakes of assets and connections."""
@@ -117,24 +127,35 @@ def driver_configs(
     *,
     clock: Clock,
     deliver: Callable[[Delivery], None],
+    totals: Totals | None = None,
 ) -> list[DriverConfig]:
     """Return what each driver needs: one configuration per connection that has assets.
+
+    Args:
+        facility: The site as it is.
+        profiles: Device profiles by name.
+        clock: The gateway's.
+        deliver: Takes what the drivers read, after :mod:`gateway.outflow`; safe from any thread.
+        totals: Turns of the counters that begin again; ``None``: they are forgotten with the process.
 
     Raises:
         ConfigurationError: Assets and profiles do not fit together; lists every mistake.
     """
     mistakes: list[Mistake] = []
+    rules = rules_by_point(facility)
     devices: dict[str, list[DeviceConfig]] = {connection: [] for connection in facility.connections}
     for asset in facility.assets.values():
         found = list(_asset_mistakes(facility, profiles, asset))
         mistakes += found
         if not found:
-            devices[asset.connection_id].append(_device(facility, profiles[asset.profile], asset))
+            profile = profiles[asset.profile]
+            reports = _reports(facility, profile, asset, rules, mistakes)
+            devices[asset.connection_id].append(_device(facility, profile, asset, reports))
     for connection_devices in devices.values():
         mistakes += _shared_addresses(profiles, connection_devices)
     if mistakes:
         raise ConfigurationError(list(dict.fromkeys(mistakes)))
-    return [
+    configs = [
         DriverConfig(
             connection=facility.connections[connection],
             devices=tuple(found_devices),
@@ -145,6 +166,8 @@ def driver_configs(
         for connection, found_devices in devices.items()
         if found_devices
     ]
+    shared = totals or Totals()
+    return [replace(config, deliver=outflow_of(config, shared)) for config in configs]
 
 
 def _read(path: Path, mistakes: list[Mistake]) -> DeviceProfile | None:
@@ -236,15 +259,32 @@ def _command_mistakes(facility: Facility, profile: DeviceProfile, asset: Asset) 
             yield Mistake(SITE_FILE, 0, f"{asset.id}: {reason}; remove {name} from 'commands'")
 
 
-def _device(facility: Facility, profile: DeviceProfile, asset: Asset) -> DeviceConfig:
+def _device(facility: Facility, profile: DeviceProfile, asset: Asset, reports: Mapping[str, Policy]) -> DeviceConfig:
     points = cast("dict[str, dict[str, Any]]", filled(profile.points, asset.address))
     return DeviceConfig(
         asset=asset,
         points=tuple(point for point in facility.points_of(asset.id) if point.name in profile.points),
         settings=cast("dict[str, Any]", filled(profile.settings, asset.address)),
-        mapping={name: {key: each[key] for key in each if key != WRITE} for name, each in points.items()},
+        mapping={name: {key: each[key] for key in each if key not in _APART} for name, each in points.items()},
         writes={name: protocol_keys(each[WRITE]) for name, each in points.items() if WRITE in each},
+        reports=reports,
     )
+
+
+def _reports(
+    facility: Facility, profile: DeviceProfile, asset: Asset, rules: RulesByPoint, mistakes: list[Mistake]
+) -> dict[str, Policy]:
+    """Return when values are news, for the points of an asset that report by exception."""
+    policies: dict[str, Policy] = {}
+    plans = asset.equipment_class.maintenance.values()
+    for point in facility.points_of(asset.id):
+        try:
+            report = report_of(point, profile.points.get(point.name, {}).get(REPORT))
+            if report is not None and point.name in profile.points:
+                policies[point.name] = policy_of(point, report, rules.get(point.key, ()), plans)
+        except ValueError as error:
+            mistakes.append(profile.mistake(point.name, f"{point.name}: {error}"))
+    return policies
 
 
 def _shared_addresses(profiles: Mapping[str, DeviceProfile], devices: Iterable[DeviceConfig]) -> Iterator[Mistake]:

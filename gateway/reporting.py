@@ -16,10 +16,11 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import ValidationError
 
 from facility.clock import NS_PER_S
 from facility.equipment import (
@@ -42,6 +43,10 @@ SIGNS_OF_LIFE: Final = 2.0
 
 _UNSEEN: Final = -(2**62)
 _QUANTITIES: Final = frozenset({PointKind.ANALOG, PointKind.COUNTER})
+
+
+RulesByPoint: TypeAlias = Mapping[int, Sequence[RuleDefinition]]
+"""Point key to the rules that watch it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +87,8 @@ class Reporter:
 
     def news(self, batch: SampleBatch) -> npt.NDArray[np.bool_]:
         """Tell which samples of a batch are news, and remember those."""
+        if not len(self._value):
+            return np.ones(len(batch), np.bool_)
         slots = self._slot[np.minimum(batch.point, len(self._slot) - 1)]
         news = slots < 0
         rows = np.flatnonzero(slots >= 0)
@@ -131,7 +138,25 @@ class Reporter:
         self._low[slots], self._high[slots] = low, high
 
 
-def rules_by_point(facility: Facility) -> Mapping[int, Sequence[RuleDefinition]]:
+def report_of(point: Point, entry: object) -> ReportDefinition | None:
+    """Return how a point reports by exception: as its profile's ``report`` says, otherwise as its class does.
+
+    Raises:
+        ValueError: The entry is none; says what to write.
+    """
+    if entry is None:
+        return point.definition.report
+    try:
+        return ReportDefinition.model_validate(entry)
+    except ValidationError as error:
+        places = [
+            (".".join(map(str, each["loc"])), each["msg"].removeprefix("Value error, ")) for each in error.errors()
+        ]
+        told = "; ".join(f"{place}: {message}" if place else message for place, message in places)
+        raise ValueError(f"'report': {told}") from error
+
+
+def rules_by_point(facility: Facility) -> RulesByPoint:
     """Return the rules that watch each point."""
     found: defaultdict[int, list[RuleDefinition]] = defaultdict(list)
     for rule in facility.rules.values():

@@ -137,6 +137,8 @@ class Unroller:
 
     def unrolled(self, batch: SampleBatch) -> SampleBatch:
         """Return the batch with its counters' usable values replaced by their totals."""
+        if not self._counters:
+            return batch
         rolling = self._is_counter[np.minimum(batch.point, len(self._is_counter) - 1)]
         rows = np.flatnonzero(rolling & (batch.quality < BAD_FROM))
         if not len(rows):

@@ -10,6 +10,7 @@ from facility.clock import Clock
 from facility.model import Asset, Connection, Point
 from facility.samples import Sample
 from gateway.events import ConnectionStatus, Delivery
+from gateway.reporting import Policy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,8 +25,10 @@ class DeviceConfig:
     mapping: Mapping[str, Mapping[str, Any]]
     """Point name to its register, topic or object, with the asset's address parameters filled in."""
     writes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Writable point name to the protocol's own keys of the profile's ``write`` entry, such as the ``topic`` to publish on,
-    address parameters filled in; its limits are checked before a driver is asked."""
+    """Writable point name to the protocol's own keys of the profile's ``write`` entry, such as the ``topic`` to publish
+    on, address parameters filled in; its limits are checked before a driver is asked."""
+    reports: Mapping[str, Policy] = field(default_factory=dict)
+    """Point name to when its value is news, for points that report by exception; drivers need not look at it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
