@@ -63,7 +63,7 @@ topics = (
 def crossed(said: Sequence[tuple[bytes | None, bool, bool]], heard: Sequence[str]) -> list[Message]:
     """Return every payload on every topic, numbered."""
     pairs = enumerate(product(heard, said))
-    return [Message(topic, payload, *flags, number) for number, (topic, (payload, *flags)) in pairs]
+    return [Message(topic, payload, old, again, number) for number, (topic, (payload, old, again)) in pairs]
 
 
 bursts = st.builds(

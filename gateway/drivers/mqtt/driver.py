@@ -20,13 +20,14 @@ from facility.errors import ConfigurationError, DeviceUnreachableError, Mistake
 from facility.model import Point
 from facility.quality import Quality
 from facility.samples import Sample
-from gateway.breaker import backoff_s, draw_jitter
+from gateway.breaker import draw_jitter
 from gateway.drivers.driver import DriverConfig, PointWrite
 from gateway.drivers.mqtt.broker import Announcement, Broker, Subscription, read_options, tls_context
 from gateway.drivers.mqtt.commands import compile_commands, nothing_to_take_back, refused
 from gateway.drivers.mqtt.intake import Intake
 from gateway.drivers.mqtt.reading import Reading
 from gateway.drivers.mqtt.reports import Reports
+from gateway.drivers.mqtt.retries import Retries
 from gateway.drivers.mqtt.session import Ending, Message, Saying, Session
 from gateway.drivers.mqtt.sparkplug.host import SparkplugHost, state_of
 from gateway.drivers.mqtt.sparkplug.metrics import NAMESPACE, is_sparkplug
@@ -37,16 +38,6 @@ from gateway.drivers.mqtt.units import Units
 from gateway.events import ConnectionState
 
 log = structlog.get_logger(__name__)
-
-SETTLED_S: Final = 10.0
-"""Wall seconds after which a connection counts as having worked, so that the next try comes soon."""
-
-SUSPICIOUS: Final = 3
-"""So many connections in a row that broke off as soon as they were made look like two clients of one name."""
-
-LONGEST_WAIT: Final = 10
-"""Number of the try from which on the wait is the longest; whoever was thrown out by a client of the same name begins
-here, so that the two do not throw each other out all the time."""
 
 LOOK_S: Final = 0.25
 """Wall time between two looks at the devices' silence."""
@@ -94,9 +85,14 @@ class MqttDriver:
 
     async def run(self) -> None:
         """Read until cancelled; connect again for ever."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._keep_connected(), name=f"mqtt {self._config.connection.id}")
-            group.create_task(self._watch_silence(), name=f"mqtt silence {self._config.connection.id}")
+        self._status.state = ConnectionState.CONNECTING
+        connection = self._config.connection.id
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._keep_connected(), name=f"mqtt {connection}")
+                group.create_task(self._watch_silence(), name=f"mqtt silence {connection}")
+        finally:
+            self._status.state, self._status.detail = ConnectionState.DOWN, "it is not read any more"
 
     async def write(self, write: PointWrite) -> None:
         """Publish a value on the topic that the point's profile says; return when the broker has taken it.
@@ -135,14 +131,17 @@ class MqttDriver:
         source = self._sparkplug if is_sparkplug_topic else self._topics
         return source.read(message, now_ns, speed=self._config.clock.speed)
 
-    def on_up(self) -> None:
-        """The broker took the subscriptions."""
-        self._status.state, self._status.detail = ConnectionState.UP, ""
+    def on_open(self) -> None:
+        """The broker let us in; what it kept for us comes before it answers anything."""
         self._up_since_s = asyncio.get_running_loop().time()
         now_ns = self._config.clock.now_ns()
         for unit in self._units:
             unit.begin(now_ns)
-        self._sparkplug.begin(now_ns)
+
+    def on_up(self) -> None:
+        """The broker took the subscriptions."""
+        self._status.state, self._status.detail = ConnectionState.UP, ""
+        self._sparkplug.begin(self._config.clock.now_ns())
         self._ask_for_births()
         if self._is_lost:
             self._is_lost = False
@@ -176,15 +175,12 @@ class MqttDriver:
         self._status.dropped += count
 
     async def _keep_connected(self) -> None:
-        attempt, briefs = -1, 0
+        retries = Retries()
         while True:
             ending, lasted_s = await self._serve_once()
-            settled = lasted_s is not None and lasted_s >= SETTLED_S
-            briefs = 0 if settled or lasted_s is None else briefs + 1
-            attempt = 0 if settled else attempt + 1
-            attempt = max(attempt, LONGEST_WAIT) if ending.taken_over else attempt
-            self._lose(self._words(ending, briefs))
-            await asyncio.sleep(backoff_s(attempt, jitter=draw_jitter()))
+            retries = retries.after(lasted_s, taken_over=ending.taken_over)
+            self._lose(self._words(ending, retries))
+            await asyncio.sleep(retries.wait_s(draw_jitter()))
 
     async def _serve_once(self) -> tuple[Ending, float | None]:
         """Hold one connection until it ends; return why, and how many seconds it lasted (``None``: it never was)."""
@@ -204,13 +200,14 @@ class MqttDriver:
             return state_of(host_id, self._config.clock.now_ns())
         return Announcement(topic, b"online", b"offline") if topic is not None else None
 
-    def _words(self, ending: Ending, briefs: int) -> str:
+    def _words(self, ending: Ending, retries: Retries) -> str:
         """Return why the connection ended, and what to do about a name that two clients have."""
         remedy = f"give each gateway a client_id of its own, now {self._broker.client_id!r}"
         if ending.taken_over:
             return f"another client opened a connection with our name and took the session; {remedy}"
-        if briefs >= SUSPICIOUS:
-            return f"{ending.reason}, {briefs} times as soon as it was made: another client may have our name; {remedy}"
+        if retries.is_suspicious:
+            often = f"{retries.briefs} times in a row as soon as it was made"
+            return f"{ending.reason}, {often}: another client may have our name; {remedy}"
         return ending.reason
 
     def _lose(self, reason: str) -> None:

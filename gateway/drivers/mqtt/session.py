@@ -37,6 +37,9 @@ LOOK_ROUND_S: Final = 1.0
 FAREWELL_S: Final = 1.0
 """Wall time that the broker has to take our goodbye."""
 
+READS: Final = 100
+"""Packets read in a row before acknowledgements get their turn."""
+
 MAX_WAITING: Final = 50_000
 """Messages that may gather while the event loop is busy; beyond it those that nobody has to acknowledge are dropped."""
 
@@ -82,6 +85,10 @@ class Ending(NamedTuple):
 
 class Listener(Protocol):
     """Who hears what happens on a session; every method is called on the event loop."""
+
+    def on_open(self) -> None:
+        """The broker let us in."""
+        ...
 
     def on_up(self) -> None:
         """The broker took the subscriptions."""
@@ -243,18 +250,30 @@ class Session:
         poller = select.poll()
         poller.register(self._ear, select.POLLIN)
         while not self._is_stopping and (connection := self._client.socket()) is not None:
-            pending = connection.pending() if isinstance(connection, ssl.SSLSocket) else 0
             wanted = select.POLLIN | select.POLLOUT if self._client.want_write() else select.POLLIN
             poller.register(connection, wanted)
-            ready = dict(poller.poll(0 if pending else LOOK_ROUND_S * 1000))
+            ready = dict(poller.poll(LOOK_ROUND_S * 1000))
             if self._ear.fileno() in ready:
                 self._ear.recv(64)
                 self._is_woken = False
-            if pending or ready.get(connection.fileno(), 0) & ~select.POLLOUT:
-                self._client.loop_read()
+            if ready.get(connection.fileno(), 0) & ~select.POLLOUT:
+                self._read()
             self._send_what_waits()
             self._client.loop_misc()
         self._say_goodbye()
+
+    def _read(self) -> None:
+        """Read what has come: all of it before anything is sent, since a broker that throws us out says why before."""
+        poller = select.poll()
+        for _ in range(READS):
+            self._client.loop_read()
+            connection = self._client.socket()
+            if connection is None:
+                return
+            poller.register(connection, select.POLLIN)
+            pending = connection.pending() if isinstance(connection, ssl.SSLSocket) else 0
+            if not pending and not poller.poll(0):
+                return
 
     def _send_what_waits(self) -> None:
         while self._owed:
@@ -263,7 +282,8 @@ class Session:
             self._client.loop_write()
 
     def _say_goodbye(self) -> None:
-        """Take back the last will by an ordinary message, and disconnect in order."""
+        """Acknowledge what is committed, take back the last will by an ordinary message, and disconnect in order."""
+        self._send_what_waits()
         if self._announce is not None and self._client.socket() is not None:
             taken = self._client.publish(self._announce.topic, self._announce.death, qos=1, retain=True)
             poller = select.poll()
@@ -345,6 +365,7 @@ class Session:
         if reason.is_failure:
             self._ending = Ending(f"the broker refused the connection: {reason}")
             return
+        self._tell(self._listener.on_open)
         if self._announce is not None:
             client.publish(self._announce.topic, self._announce.birth, qos=1, retain=True)
         # In here and nowhere else, or a reconnect would lose it; a new subscription also brings the retained messages.
