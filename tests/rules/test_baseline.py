@@ -1,0 +1,115 @@
+"""A learned baseline tells a machine that is unwell from one that is only warm."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmarks.pump_testbed import score
+from rules.baseline import BaselineSettings, Chart, Matrix, fit
+from tests.app.recordings import recorded
+
+FLOW, PRESSURE, TEMPERATURE = range(3)
+
+
+def pump(rows: int, seed: int, *, warming: float = 0.02) -> Matrix:
+    """A pump that runs steadily and warms up: flow and pressure go together, the temperature wanders upwards."""
+    random = np.random.default_rng(seed)
+    load = random.normal(0, 1, rows)
+    flow = 120 + 2 * load + random.normal(0, 0.5, rows)
+    pressure = 4 - 0.1 * load + random.normal(0, 0.02, rows)
+    temperature = 40 + np.cumsum(random.normal(warming, 0.1, rows)) + random.normal(0, 0.1, rows)
+    return np.column_stack([flow, pressure, temperature])
+
+
+def beyond(chart: Chart, rows: Matrix) -> float:
+    """Return the share of rows that the chart finds not well."""
+    return float(np.mean([chart.take(row).is_beyond for row in rows]))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_pump_that_goes_on_warming_as_it_did_is_well(seed: int) -> None:
+    rows = pump(700, seed)
+    chart = Chart(fit(rows[:400]))
+    assert beyond(chart, rows) < 0.1
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_flow_that_falls_is_found_and_named(seed: int) -> None:
+    rows = pump(900, seed)
+    chart = Chart(fit(rows[:400]))
+    rows[600:, FLOW] -= 10
+    assert beyond(chart, rows[400:600]) < 0.2
+    assert beyond(chart, rows[620:]) > 0.9
+    assert int(np.argmax(chart.take(rows[-1]).shares)) == FLOW
+
+
+def test_two_points_that_part_are_found_though_each_is_within_its_own_range() -> None:
+    rows = pump(900, 1)
+    chart = Chart(fit(rows[:400]))
+    fresh = np.random.default_rng(2)
+    parted = rows[400:].copy()
+    parted[:, FLOW], parted[:, PRESSURE] = 122 + fresh.normal(0, 0.3, 500), 4.15 + fresh.normal(0, 0.02, 500)
+    assert beyond(chart, parted[50:]) > 0.9
+
+
+def test_a_point_that_never_moved_may_not_move() -> None:
+    rows = pump(500, 3)
+    rows[:, PRESSURE] = 4.0
+    chart = Chart(fit(rows[:400]))
+    rows[450:, PRESSURE] = 4.5
+    assert beyond(chart, rows[460:]) == 1.0
+
+
+def test_a_point_that_says_nothing_leaves_the_chart_where_it_was() -> None:
+    rows = pump(500, 4)
+    chart = Chart(fit(rows[:400]))
+    chart.take(rows[400])
+    before = chart.smoothed.copy()
+    rows[401, TEMPERATURE] = np.nan
+    verdict = chart.take(rows[401])
+    assert np.isfinite(verdict.statistic)
+    assert chart.smoothed[TEMPERATURE] == before[TEMPERATURE]
+    assert chart.smoothed[FLOW] != before[FLOW]
+
+
+def test_a_good_period_that_is_too_short_is_refused_with_what_it_needs() -> None:
+    with pytest.raises(ValueError, match=r"has 119 rows and needs 120"):
+        fit(pump(119, 5))
+    fit(pump(120, 5))
+    with pytest.raises(ValueError, match=r"needs 200"):
+        fit(pump(120, 5), BaselineSettings(smoothing=0.05))
+
+
+@given(seed=st.integers(0, 10_000), scale=st.sampled_from([1e-3, 3.6, 1e4]), offset=st.sampled_from([0.0, 273.15]))
+@settings(max_examples=20, deadline=None)
+def test_the_unit_of_a_point_changes_no_verdict(seed: int, scale: float, offset: float) -> None:
+    rows = pump(500, seed)
+    rows[450:, FLOW] -= 8
+    other = rows.copy()
+    other[:, FLOW] = rows[:, FLOW] * scale + offset
+    ours, theirs = Chart(fit(rows[:400])), Chart(fit(other[:400]))
+    for row, same in zip(rows, other, strict=True):
+        assert theirs.take(same).statistic == pytest.approx(ours.take(row).statistic, rel=1e-3, abs=1e-3)
+
+
+@given(seed=st.integers(0, 10_000), kill=st.integers(0, 199))
+@settings(max_examples=20, deadline=None)
+def test_a_chart_that_is_put_back_goes_on_as_if_nothing_had_happened(seed: int, kill: int) -> None:
+    rows = pump(600, seed)
+    baseline = fit(rows[:400])
+    calm, stormy = Chart(baseline), Chart(baseline)
+    for place, row in enumerate(rows[400:]):
+        assert stormy.take(row).statistic == calm.take(row).statistic
+        if place == kill:
+            saved, stormy = stormy.smoothed, Chart(baseline)
+            stormy.smoothed = saved
+
+
+def test_the_valve_of_the_pump_test_bed_is_found() -> None:
+    figures = score(recorded("pump-testbed/0.csv").parent)
+    assert figures["experiments"] >= 16
+    assert figures["f1"] >= 0.84
+    assert figures["far_percent"] <= 18.0
