@@ -1,7 +1,7 @@
 """How fast samples are kept and found again.
 
 ``uv run --group bench python -m benchmarks.history --json`` writes one hour of 10,000 points at 1 Hz into the history
-on disk, one commit a second of data, and reads it open and closed; gathers a month of one point; and writes samples to a
+on disk, one commit a second of data, and reads it open and closed; gathers a month of one point; writes samples to a
 VictoriaMetrics (Debian's ``victoria-metrics``) through our own formatting and through influxdb-client's batching API.
 """
 
