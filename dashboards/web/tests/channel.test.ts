@@ -36,6 +36,7 @@ function wired() {
     },
     fetchSnapshot: vi.fn(async () => snapshot),
     onUnauthenticated: vi.fn(),
+    onSiteChanged: vi.fn(),
   };
   const channel = new LiveChannel(parts);
   channel.start();

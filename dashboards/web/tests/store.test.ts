@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { FLUSH_MS, LiveStore } from "../src/live/store";
-import { alarm, order } from "./things";
+import { alarm, command, order } from "./things";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -84,6 +84,15 @@ test("finished orders leave the list", () => {
   store.putOrder(order(2, { state: "completed" }));
   store.flush();
   expect(store.view.orders.map((one) => one.id)).toEqual([1]);
+});
+
+test("a command that ended is shown no more, and an older state that arrives late brings it not back", () => {
+  const store = new LiveStore();
+  store.putCommand(command(1));
+  store.putCommand(command(2, { version: 3, state: "expired" }));
+  store.putCommand(command(2, { version: 2, state: "expiring" }));
+  store.flush();
+  expect(store.view.commands.map((one) => one.id)).toEqual([1]);
 });
 
 test("memory stays bounded however many alarms come and go", () => {

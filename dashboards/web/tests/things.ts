@@ -1,4 +1,4 @@
-import type { Alarm, WorkOrder } from "../src/api/types";
+import type { Alarm, Command, WorkOrder } from "../src/api/types";
 
 const text = (english: string) => ({ en: english, zh: `中 ${english}` });
 
@@ -51,6 +51,27 @@ export function order(id: number, changes: Partial<WorkOrder> = {}): WorkOrder {
     started_at: null,
     completed_at: null,
     alarm_count: 1,
+    ...changes,
+  };
+}
+
+export function command(id: number, changes: Partial<Command> = {}): Command {
+  return {
+    id,
+    version: 1,
+    request_id: `request-${id}`,
+    point_key: 7,
+    asset_id: "pump-1",
+    value: 1_200,
+    priority: 8,
+    state: "confirmed",
+    reason: "night set-back",
+    author: "Olivia",
+    requested_at: "2026-11-22T10:00:00Z",
+    expires_at: "2026-11-22T11:00:00Z",
+    shown: 1_200,
+    detail: null,
+    ended_at: null,
     ...changes,
   };
 }

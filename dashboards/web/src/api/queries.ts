@@ -58,6 +58,13 @@ export const assetAlarmsQuery = (assetId: string) =>
       data(api.GET("/api/alarms", { params: { query: { state: "all", asset_id: assetId, limit: 50 } } })),
   });
 
+export const assetCommandsQuery = (assetId: string) =>
+  queryOptions({
+    queryKey: ["commands", "asset", assetId],
+    queryFn: () =>
+      data(api.GET("/api/commands", { params: { query: { state: "all", asset_id: assetId, limit: 5 } } })),
+  });
+
 export const accountsQuery = (may: Permission) =>
   queryOptions({
     queryKey: ["accounts", may],

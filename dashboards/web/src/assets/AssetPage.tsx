@@ -5,6 +5,7 @@ import { Link, useParams } from "react-router";
 import { BriefAlarms } from "../alarms/BriefAlarms";
 import { assetAlarmsQuery, assetOrdersQuery, facilityQuery } from "../api/queries";
 import type { Alarm, Asset, Facility, Point, WorkOrder } from "../api/types";
+import { CommandPanel } from "../commands/CommandPanel";
 import { useLocal } from "../i18n";
 import { useLiveView } from "../live/live";
 import { BriefOrders } from "../orders/BriefOrders";
@@ -26,9 +27,8 @@ export function AssetPage() {
 function KnownAsset({ asset, facility }: { asset: Asset; facility: Facility }) {
   const { t } = useTranslation();
   const local = useLocal();
-  const [picked, setPicked] = useState<Point | undefined>(
-    () => asset.points.find((point) => point.overview && point.kind === "analog") ?? asset.points[0],
-  );
+  const [pickedKey, setPickedKey] = useState<number>();
+  const picked = asset.points.find((point) => point.key === pickedKey) ?? firstShown(asset);
   const space = facility.spaces.find((one) => one.id === asset.space_id);
   return (
     <div className="asset">
@@ -44,10 +44,11 @@ function KnownAsset({ asset, facility }: { asset: Asset; facility: Facility }) {
       </div>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a part that scrolls must be reachable by keyboard */}
       <section className="panel scrolls" tabIndex={0} aria-label={t("asset.points")}>
-        <PointTable points={asset.points} picked={picked} onPick={setPicked} />
+        <PointTable points={asset.points} picked={picked} onPick={(point) => setPickedKey(point.key)} />
       </section>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a part that scrolls must be reachable by keyboard */}
       <section className="stack scrolls" tabIndex={0} aria-label={t("detail.trend")}>
+        <CommandPanel asset={asset} />
         {picked && (
           <section className="panel">
             <header>
@@ -63,6 +64,10 @@ function KnownAsset({ asset, facility }: { asset: Asset; facility: Facility }) {
       </section>
     </div>
   );
+}
+
+function firstShown(asset: Asset): Point | undefined {
+  return asset.points.find((point) => point.overview && point.kind === "analog") ?? asset.points[0];
 }
 
 /** Return the live things first, then those of the archive that are not live. */

@@ -1,4 +1,4 @@
-import type { Alarm, Snapshot, ValueRow, WorkOrder } from "../api/types";
+import type { Alarm, Command, Snapshot, ValueRow, WorkOrder } from "../api/types";
 import type { LiveStore } from "./store";
 
 /** The server sends a heartbeat every 5 s; silence for this long means that the picture may be old. */
@@ -21,6 +21,7 @@ type Message =
   | { type: "hello"; epoch: string; seq: number; resumed: boolean; now: string }
   | { type: "events"; events: Sequenced[] }
   | { type: "values"; values: ValueRow[] }
+  | { type: "facility" }
   | { type: "heartbeat"; seq: number; now: string };
 
 export interface LiveStatus {
@@ -37,6 +38,8 @@ export interface ChannelParts {
   openSocket: (query: string) => WebSocket;
   fetchSnapshot: () => Promise<Snapshot>;
   onUnauthenticated: () => void;
+  /** The site may be another one: it changed, or nobody was there to hear that it did. */
+  onSiteChanged: () => void;
 }
 
 /**
@@ -102,6 +105,9 @@ export class LiveChannel {
       case "values":
         this.#parts.store.putValues(message.values);
         break;
+      case "facility":
+        this.#parts.onSiteChanged();
+        break;
       case "heartbeat":
         this.#setStatus({ clockOffsetMs: Date.parse(message.now) - Date.now() });
         break;
@@ -110,6 +116,7 @@ export class LiveChannel {
 
   #greet(socket: WebSocket, epoch: string, resumed: boolean): void {
     this.#attempts = 0;
+    if (this.status.state === "stale") this.#parts.onSiteChanged();
     if (resumed && epoch === this.#epoch) {
       this.#setStatus({ state: "live" });
       // Values are not numbered, so those that changed meanwhile come only with a snapshot.
@@ -149,6 +156,7 @@ export class LiveChannel {
       this.#seq = event.seq;
       if (event.topic === "alarm") this.#parts.store.putAlarm(event.data as Alarm);
       else if (event.topic === "work_order") this.#parts.store.putOrder(event.data as WorkOrder);
+      else if (event.topic === "command") this.#parts.store.putCommand(event.data as Command);
     }
   }
 

@@ -1,6 +1,6 @@
 import { useCallback, useSyncExternalStore } from "react";
 import { api, data, ProblemError } from "../api/client";
-import { queryClient, SESSION_KEY } from "../api/queries";
+import { facilityQuery, queryClient, SESSION_KEY } from "../api/queries";
 import type { Alarm, Snapshot, ValueRow, WorkOrder } from "../api/types";
 import { LiveChannel, type LiveStatus } from "./channel";
 import { LiveStore, type LiveView } from "./store";
@@ -24,6 +24,7 @@ export const liveChannel = new LiveChannel({
     }
   },
   onUnauthenticated: forgetSession,
+  onSiteChanged: () => void queryClient.invalidateQueries({ queryKey: facilityQuery.queryKey }),
 });
 
 export function useLiveStatus(): LiveStatus {

@@ -1,4 +1,4 @@
-import type { Alarm, Priority, Snapshot, ValueRow, WorkOrder } from "../api/types";
+import type { Alarm, Command, CommandState, Priority, Snapshot, ValueRow, WorkOrder } from "../api/types";
 import { compareAlarms, compareOrders } from "./sorting";
 
 /** Time between two flushes to React: ten per second, however many events come. */
@@ -13,6 +13,8 @@ export type AlarmCounts = Record<Priority, { open: number; unacknowledged: numbe
 export interface LiveView {
   alarms: readonly Alarm[];
   orders: readonly WorkOrder[];
+  /** Those that have not ended. */
+  commands: readonly Command[];
   counts: AlarmCounts;
 }
 
@@ -35,6 +37,15 @@ function countByPriority(alarms: readonly Alarm[]): AlarmCounts {
 const isOpen = (alarm: Alarm) => alarm.state !== "A";
 const isUnfinished = (order: WorkOrder) => order.state !== "completed" && order.state !== "cancelled";
 
+const ENDED: ReadonlySet<CommandState> = new Set([
+  "expired",
+  "relinquished",
+  "superseded",
+  "refused",
+  "failed",
+]);
+const isLiving = (command: Command) => !ENDED.has(command.state);
+
 function prune<Thing>(things: Map<number, Thing>, keep: (thing: Thing) => boolean): void {
   let surplus = -KEPT_CLOSED;
   for (const thing of things.values()) if (!keep(thing)) surplus += 1;
@@ -54,10 +65,11 @@ function prune<Thing>(things: Map<number, Thing>, keep: (thing: Thing) => boolea
 export class LiveStore {
   #alarms = new Map<number, Alarm>();
   #orders = new Map<number, WorkOrder>();
+  #commands = new Map<number, Command>();
   #values = new Map<number, ValueRow>();
   /** What we expect an acknowledged alarm to become, until the server has answered. */
   #expected = new Map<number, Alarm>();
-  #view: LiveView = { alarms: [], orders: [], counts: countByPriority([]) };
+  #view: LiveView = { alarms: [], orders: [], commands: [], counts: countByPriority([]) };
   #viewListeners = new Set<Listener>();
   #valueListeners = new Map<number, Set<Listener>>();
   #changedValues = new Set<number>();
@@ -86,6 +98,7 @@ export class LiveStore {
   replace(snapshot: Snapshot): void {
     this.#alarms = new Map(snapshot.alarms.map((alarm) => [alarm.id, alarm]));
     this.#orders = new Map(snapshot.work_orders.map((order) => [order.id, order]));
+    this.#commands = new Map(snapshot.commands.map((command) => [command.id, command]));
     this.#dirty = true;
     this.putValues(snapshot.values);
     this.#scheduleFlush();
@@ -106,6 +119,14 @@ export class LiveStore {
     const known = this.#orders.get(order.id);
     if (known && known.version > order.version) return;
     this.#orders.set(order.id, order);
+    this.#markDirty();
+  }
+
+  /** Take the newest state of one command; an older one that arrives late changes nothing. */
+  putCommand(command: Command): void {
+    const known = this.#commands.get(command.id);
+    if (known && known.version > command.version) return;
+    this.#commands.set(command.id, command);
     this.#markDirty();
   }
 
@@ -163,10 +184,12 @@ export class LiveStore {
     this.#dirty = false;
     prune(this.#alarms, isOpen);
     prune(this.#orders, isUnfinished);
+    prune(this.#commands, isLiving);
     const newest = [...this.#alarms.values()].map((alarm) => this.#expected.get(alarm.id) ?? alarm);
     const alarms = newest.filter(isOpen).sort(compareAlarms);
     const orders = [...this.#orders.values()].filter(isUnfinished).sort(compareOrders);
-    this.#view = { alarms, orders, counts: countByPriority(alarms) };
+    const commands = [...this.#commands.values()].filter(isLiving);
+    this.#view = { alarms, orders, commands, counts: countByPriority(alarms) };
     for (const listener of this.#viewListeners) listener();
   }
 

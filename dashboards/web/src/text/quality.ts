@@ -14,5 +14,10 @@ export function qualityLevel(sample: ValueRow | undefined): QualityLevel {
 export function valueWords(point: Point, sample: ValueRow | undefined, language: "en" | "zh"): string {
   const value = sample?.[1];
   if (value === undefined || value === null) return "";
+  return wordsOf(point, value, language);
+}
+
+/** Return a value of a point as people read it, whoever says it. */
+export function wordsOf(point: Point, value: number, language: "en" | "zh"): string {
   return point.states[String(value)]?.[language] ?? formatQuantity(value, point.unit);
 }
