@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -50,6 +52,10 @@ class MultiStateOutput(MultiStateOutputObject):  # type: ignore[misc]  # bacpype
 
 class DeviceApplication(Application):  # type: ignore[misc]  # bacpypes3 ships no types
     takes_cov = True
+    delay_s = 0.0
+    """How long it thinks before it answers anything."""
+    thinking = 0
+    """Answers that it thinks about."""
     ignores_subscriptions = False
     has_multiple = True
     most_at_once = 1000
@@ -59,6 +65,12 @@ class DeviceApplication(Application):  # type: ignore[misc]  # bacpypes3 ships n
         super().__init__(*args, **kwargs)
         self.acknowledged: list[AcknowledgeAlarmRequest] = []
         self.times: list[TimeSynchronizationRequest | UTCTimeSynchronizationRequest] = []
+
+    async def response(self, apdu: Any) -> None:  # noqa: ANN401  # bacpypes3 ships no types
+        self.thinking += 1
+        await asyncio.sleep(self.delay_s)
+        self.thinking -= 1
+        await super().response(apdu)
 
     async def do_AcknowledgeAlarmRequest(self, apdu: AcknowledgeAlarmRequest) -> None:  # noqa: N802  # see below
         self.acknowledged.append(apdu)
@@ -164,6 +176,14 @@ class FieldDevice:
         """Answer no subscription from now on, or answer again."""
         self._app.ignores_subscriptions = ignored
 
+    def say_hello(self, to_port: int) -> None:
+        """Introduce itself unasked, as a device does that has just started."""
+        self._app.i_am(Address(f"127.0.0.1:{to_port}"))
+
+    def answer_after(self, seconds: float) -> None:
+        """Think so long before each answer from now on."""
+        self._app.delay_s = seconds
+
     def add_analog(self, number: int) -> None:
         """Let an engineer add an analog input to the panel's program."""
         self._app.add_object(analog_input(number))
@@ -187,6 +207,11 @@ class FieldDevice:
             destination=Address(f"127.0.0.1:{to_port}"),
         )
         await self._app.request(request)
+
+    @property
+    def thinking(self) -> int:
+        """How many answers are still to come."""
+        return int(self._app.thinking)
 
     @property
     def acknowledged(self) -> list[AcknowledgeAlarmRequest]:
@@ -272,3 +297,18 @@ class FieldDevice:
             numberOfStates=3,
         )
         return [*analogs, contact, detector, setpoint, damper, mode]
+
+
+async def serve(port: int) -> None:
+    """Be a device in a process of its own: obey lines such as ``life-safety-point 101 alarm`` until the input ends."""
+    panel = FieldDevice(port)
+    loop, reader = asyncio.get_running_loop(), asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    while line := (await reader.readline()).decode():
+        kind, instance, value = line.split()
+        panel.object(kind, int(instance)).presentValue = value
+    panel.stop()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(int(sys.argv[1])))

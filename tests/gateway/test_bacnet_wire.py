@@ -182,7 +182,9 @@ def test_ten_thousand_broken_datagrams_leave_a_station_answering_and_are_counted
 
     async def flood() -> None:
         async with open_station(Address("127.0.0.1", free_port()), LocalSide()) as station:
-            with station.reporting(HERE, Reports(on_change=lambda _: None, on_event=lambda _: None)):
+            with station.reporting(
+                HERE, Reports(on_change=lambda _: None, on_event=lambda _: None, on_hello=lambda: None)
+            ):
                 for _ in range(NONSENSE // 3):
                     station.datagram_received(broken(), ("127.0.0.1", 47808))
             assert station.malformed > NONSENSE // 30

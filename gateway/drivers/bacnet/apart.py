@@ -30,7 +30,7 @@ OWN_PROCESS_FROM: Final = 1_000.0
 """Objects per wall second from which ``process: auto`` means a process of its own: 0.12 ms each is then an eighth of a
 core, which Modbus and MQTT would feel."""
 
-_PARENTS: Final = frozenset({"connection_id", "units", "duplicates"})
+_PARENTS: Final = frozenset({"connection_id", "units", "duplicates", "suppressed", "stalls"})
 """Fields of the status that are the parent's own, or copied one by one."""
 
 
@@ -115,6 +115,7 @@ class ApartDriver:
             return
         with contextlib.suppress(EOFError):
             while True:
+                self._config.pulse.turn("child")
                 self._take(await received(process.stdout))
 
     def _take(self, message: Message) -> None:

@@ -3,7 +3,7 @@
 Every object has a subscription of its own (unconfirmed unless the connection says otherwise, limited lifetime) that
 this driver renews and checks itself. Beside it each object is read now and then. The reading gives a silent panel away,
 notices a state whose report got lost, and with it a device that restarted and forgot its subscribers: then everything
-is subscribed again at once.
+is subscribed again at once. A device that says who it is when it starts is subscribed again even before that.
 
 An event notification (alarm, fault or back to normal) says which object it is about; that object is read at once, so a
 device that reports events and no changes still alarms within a moment. The events themselves are never taken for
@@ -46,6 +46,9 @@ from gateway.events import ConnectionState, Delivery
 
 log = structlog.get_logger(__name__)
 
+LONGEST_TURN_S: Final = 900.0
+"""Wall seconds after which a reading of everything that is due counts as stuck; a slow device may take minutes."""
+
 OUR_NAME: Final = "Watchkeeper"
 """Who acknowledges events, as the device shows it."""
 
@@ -78,6 +81,7 @@ class BacnetDriver:
         """Watch until cancelled; whenever the device is lost, begin anew until it is back."""
         attempt = 0
         while True:
+            self._config.pulse.turn("readings", within_s=LONGEST_TURN_S)
             try:
                 await self._session()
             except (NoAnswerError, OSError) as error:
@@ -144,13 +148,15 @@ class BacnetDriver:
                 max_apdu=identity.max_apdu,
                 watch=self._figures,
             )
-            with station.reporting(peer.address, Reports(on_change=self.watch.on_change, on_event=self._on_event)):
+            reports = Reports(on_change=self.watch.on_change, on_event=self._on_event, on_hello=self.watch.note_hello)
+            with station.reporting(peer.address, reports):
                 self._peer = peer
                 await until_one_ends(self._watch(station, peer), self._follow_events(peer), self._keep_time(peer))
 
     async def _watch(self, station: Station, peer: Peer) -> None:
         silent = 0
         while True:
+            self._config.pulse.turn("readings", within_s=LONGEST_TURN_S)
             answered, samples = await self.watch.read_due(peer)
             self._count_malformed(station)
             if answered:

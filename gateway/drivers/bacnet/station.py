@@ -79,6 +79,8 @@ class Reports:
 
     on_change: Callable[[CovNotification], None]
     on_event: Callable[[EventNotification], None]
+    on_hello: Callable[[], None]
+    """It introduced itself unasked, as devices do when they start; or somebody else asked for it."""
 
 
 @dataclass(slots=True)
@@ -328,6 +330,8 @@ class Station(asyncio.DatagramProtocol):
                 found = FoundDevice(source, services.read_i_am(apdu.data))
                 for take in tuple(self._seekers):
                     take(found)
+                if reports:
+                    reports.on_hello()
             case Unconfirmed.WHO_IS:
                 self._introduce(source, services.read_who_is(apdu.data))
             case Unconfirmed.COV_NOTIFICATION if reports:

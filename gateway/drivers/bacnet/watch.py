@@ -33,6 +33,9 @@ LOST_AFTER: Final = 2
 RETRY_S: Final = 0.5
 """Wall time after a reading or subscription without an answer until the next."""
 
+HELLO_EVERY_S: Final = 10.0
+"""Wall time within which a device's introductions count as one; some repeat theirs whenever anybody looks."""
+
 LONGEST_SLEEP_S: Final = 1.0
 """Wall time; a clock that is set forward is noticed within it."""
 
@@ -56,6 +59,7 @@ class Watch:
         self._figures = figures
         self._deliver = deliver
         self._cov_confirmed = bool(config.connection.options.get("cov_confirmed", False))
+        self._greeted_at = -math.inf
         self._speed = config.clock.speed
         self._phase = phase_of(config.connection.id)
         self.reader = BatchReader()
@@ -93,6 +97,16 @@ class Watch:
             if watched.is_readable and watched.takes_cov and due_s >= watched.renew_at
         ]
         await asyncio.gather(*(self._subscribe(peer, watched) for watched in due))
+
+    def note_hello(self) -> None:
+        """The device may have restarted and forgotten us: read and subscribe to everything again, now and then."""
+        at_s = now_s()
+        if at_s < self._greeted_at + HELLO_EVERY_S:
+            return
+        self._greeted_at = at_s
+        self.make_all_due()
+        for watched in self.objects.values():
+            watched.renew_at = 0.0
 
     def note_lapses(self) -> None:
         """Mark what was known of objects whose subscription ended although we tried to renew it, and poll them."""
@@ -184,6 +198,7 @@ class Watch:
 
     async def _subscribe(self, peer: Peer, watched: WatchedObject) -> None:
         lifetime_s, asked_at = watched.schedule.cov_lifetime_s, now_s()
+        watched.renew_at = math.inf
         try:
             await peer.subscribe(watched.id, lifetime_s, confirmed=self._cov_confirmed)
         except NoAnswerError:
@@ -198,8 +213,9 @@ class Watch:
                 reason=str(error),
             )
         else:
-            watched.renew_at, watched.lapses_at = now_s() + lifetime_s / 2, asked_at + lifetime_s
-            watched.has_lapsed = False
+            # The device may have said hello in between: then it forgot this one too, and the renewal stays due.
+            watched.renew_at = min(watched.renew_at, now_s() + lifetime_s / 2)
+            watched.lapses_at, watched.has_lapsed = asked_at + lifetime_s, False
 
     def _count_overruns(self, due: Sequence[ObjectId], asked_at: float) -> None:
         late = [
