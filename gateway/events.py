@@ -112,6 +112,8 @@ class ConnectionStatus:
     """Deliveries that the bounded inbox could not take."""
     duplicates: int = 0
     """Samples and events that had come before, and were left out."""
+    stalls: int = 0
+    """Times that the driver did not turn any more and was begun anew."""
     suppressed: int = 0
     """Samples left out since their values had hardly moved; see :mod:`gateway.reporting`."""
     units: dict[str, UnitStatus] = field(default_factory=dict)

@@ -16,6 +16,7 @@ from gateway.breaker import backoff_s, draw_jitter
 from gateway.drivers.driver import Driver, DriverConfig, PointWrite
 from gateway.events import ConnectionState, ConnectionStatus
 from gateway.rollover import Totals
+from gateway.watchdog import StalledError, watched
 
 log: Final = structlog.get_logger(__name__)
 
@@ -179,7 +180,7 @@ class Gateway:
         while True:
             line = self._lines[connection_id]
             started_s = _now_s()
-            reason = await _outcome(line.driver)
+            reason = await _outcome(line)
             crashes = 1 if _now_s() - started_s >= SETTLED_S else crashes + 1
             line.config.status.state = ConnectionState.DOWN
             line.config.status.detail = f"the driver stopped and starts again: {reason}"
@@ -187,10 +188,15 @@ class Gateway:
             self._lines[connection_id] = Line(config=line.config, driver=self._opener(line.config))
 
 
-async def _outcome(driver: Driver) -> str:
-    """Run a driver until it stops by itself, which none should; return why it did."""
+async def _outcome(line: Line) -> str:
+    """Run a driver until it stops by itself or is stuck, which none should; return why it did."""
+    driver = line.driver
     try:
-        await driver.run()
+        await watched(driver.run(), line.config.pulse)
+    except StalledError as error:
+        line.config.status.stalls += 1
+        log.error("driver is stuck", connection=line.config.connection.id, reason=str(error))  # noqa: TRY400  # says all
+        return str(error)
     except (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # the edge: some libraries' errors are no Exception (bacpypes3)

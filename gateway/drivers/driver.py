@@ -11,6 +11,7 @@ from facility.model import Asset, Connection, Point
 from facility.samples import Sample
 from gateway.events import ConnectionStatus, Delivery
 from gateway.reporting import Policy
+from gateway.watchdog import Pulse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,8 @@ class DriverConfig:
     deliver: Callable[[Delivery], None]
     """Takes a delivery at once; safe from any thread."""
     status: ConnectionStatus
+    pulse: Pulse = field(default_factory=Pulse, compare=False)
+    """Where the driver's loops say that they turn; a driver that says nothing is not watched."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

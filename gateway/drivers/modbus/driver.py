@@ -69,6 +69,7 @@ class ModbusDriver:
     async def run(self) -> None:
         """Read until cancelled; reconnect for ever."""
         while True:
+            self._config.pulse.turn("polls")
             self._line = Line(self._connection, self._options)
             try:
                 reason = await self._serve(self._line)
@@ -129,6 +130,7 @@ class ModbusDriver:
 
     async def _rest_until(self, line: Line, due_s: float) -> None:
         while line.is_open:
+            self._config.pulse.turn("polls")
             left_s = due_s - self._now_s()
             await asyncio.sleep(min(max(0.0, left_s), LOOK_AROUND_S))
             if left_s <= LOOK_AROUND_S:

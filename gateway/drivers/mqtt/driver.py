@@ -222,6 +222,7 @@ class MqttDriver:
 
     async def _watch_silence(self) -> None:
         while True:
+            self._config.pulse.turn("silence")
             await asyncio.sleep(LOOK_S)
             if self._status.state is ConnectionState.UP:
                 self._lose_silent()
