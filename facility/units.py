@@ -36,6 +36,28 @@ def is_known(unit: str) -> bool:
     return True
 
 
+def has_own_zero(unit: str) -> bool:
+    """Tell whether the unit's zero is not nothing, as with degrees Celsius: such values have differences but no sums.
+
+    Raises:
+        UnitError: The unit is unknown.
+    """
+    return bool(_registry().Quantity(0.0, _unit(unit)).to_base_units().magnitude != 0)
+
+
+def ratio_unit(over: str, under: str) -> str:
+    """Return the unit of one quantity divided by another; empty where they cancel.
+
+    Raises:
+        UnitError: A unit is unknown, or has a zero of its own, so that a ratio says nothing.
+    """
+    for unit in (over, under):
+        if has_own_zero(unit):
+            raise UnitError(f"{unit} has a zero of its own, so it cannot be multiplied or divided. Take a difference.")
+    ratio = _unit(over) / _unit(under)
+    return "" if ratio.dimensionless else str(ratio)
+
+
 def display_unit(unit: str) -> str:
     """Return how people write the unit: ``m**3/h`` becomes ``m³/h``, ``percent/m`` becomes ``%/m``."""
     symbols = _WORD.sub(lambda match: _SYMBOLS.get(match[0], match[0]), unit)
@@ -96,5 +118,4 @@ def _conversion(source: str, target: str) -> tuple[float, float]:
 
 def _difference(unit: str) -> pint.Unit:
     """Return the unit of a difference: of temperatures with a zero of their own, pint's ``delta_`` unit."""
-    has_own_zero = _registry().Quantity(0.0, _unit(unit)).to_base_units().magnitude != 0
-    return _unit(f"delta_{_unit(unit)}" if has_own_zero else unit)
+    return _unit(f"delta_{_unit(unit)}" if has_own_zero(unit) else unit)
