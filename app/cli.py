@@ -26,9 +26,9 @@ from facility.class_files import load_classes
 from facility.clock import SystemClock
 from facility.equipment import System
 from facility.settings import Settings
-from facility.site_file import read_site
 from facility.storage.database import open_database
 from facility.storage.migrate import upgrade
+from gateway.site_check import check_site
 from people.model import Role
 from people.service import create_account
 
@@ -133,10 +133,10 @@ def replay(
 
 
 @site_commands.command("check")
-def check_site(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)]) -> None:
-    """Name every mistake of a site file, with its line and what to write instead."""
+def check_site_file(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)]) -> None:
+    """Name every mistake of a site file and of the profiles that it uses, with its line and what to write instead."""
     with refusals():
-        site = read_site(file, load_classes(), os.environ)
+        site = check_site(file, load_classes(), os.environ)
     typer.echo(f"{file} is in order: {len(site.assets)} assets on {len(site.connections)} connections.")
 
 

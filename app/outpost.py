@@ -29,7 +29,7 @@ from gateway.commands.writables import writable_points
 from gateway.events import GatewayStatus
 from gateway.gateway import Gateway, Reload
 from gateway.inbox import Inbox
-from gateway.profiles import driver_configs, load_profiles
+from gateway.profiles import all_profiles, driver_configs
 from gateway.spool.forwarder import Forwarder
 from gateway.spool.lanes import LaneRouter
 from gateway.spool.spool import Limits
@@ -87,6 +87,7 @@ class Outpost:
             SpoolFullError: The disk does not take a spool.
         """
         self._only = settings.gateway_connections
+        self._profile_folder = settings.profile_folder
         self._clock = clock
         self._inbox = Inbox()
         self._status = GatewayStatus(gateway_id=settings.gateway_id, is_present=True)
@@ -167,7 +168,8 @@ class Outpost:
 
     def _prepared(self, configuration: bytes) -> tuple[site.Site, Reload, Collection[int]]:
         """Return the site, what changes in the gateway, and the points that may be written."""
-        found, profiles = site.decode(configuration, os.environ, only=self._only), load_profiles()
+        found = site.decode(configuration, os.environ, only=self._only)
+        profiles = all_profiles(self._profile_folder)
         configs = driver_configs(
             found.facility, profiles, clock=self._clock, deliver=self._inbox.put, totals=self._gateway.totals
         )

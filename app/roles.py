@@ -42,7 +42,7 @@ def source_of(role: RoleName, settings: Settings) -> OpenSource:
         ConfigurationError: The role needs the bus, and the settings name none.
     """
     if role is RoleName.ALL:
-        return partial(own_gateway, totals=counted_in(settings))
+        return partial(own_gateway, profile_folder=settings.profile_folder, totals=counted_in(settings))
     address, topics = bus_address(settings), Topics(settings.bus_prefix)
 
     def gateways_elsewhere(facility: Facility, database: Engine, inbox: Inbox, _clock: Clock) -> Receiver:

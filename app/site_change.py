@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 from sqlalchemy import Engine
@@ -26,7 +27,7 @@ from gateway.commands.service import Site
 from gateway.commands.writables import writable_points
 from gateway.gateway import Gateway, Reload
 from gateway.inbox import Inbox, urgent_points
-from gateway.profiles import DeviceProfile, driver_configs, load_profiles
+from gateway.profiles import DeviceProfile, all_profiles, driver_configs
 from people.model import Account
 from rules.engine import RuleEngine
 from rules.repository import load_states
@@ -57,6 +58,7 @@ class RunningSite:
         inbox: Inbox,
         services: Services,
         clock: Clock,
+        profile_folder: Path,
     ) -> None:
         self._database = database
         self._engine = engine
@@ -64,6 +66,7 @@ class RunningSite:
         self._inbox = inbox
         self._services = services
         self._clock = clock
+        self._profile_folder = profile_folder
         self._turn = threading.Lock()
 
     def change(self, text: str, *, author: Account, reason: str) -> None:
@@ -76,7 +79,7 @@ class RunningSite:
         classes = load_classes()
         sources = _Sources(
             classes=classes,
-            profiles=load_profiles(),
+            profiles=all_profiles(self._profile_folder),
             site=parse_site("site.yaml", text, classes, os.environ),
             author=author.login,
             reason=reason,

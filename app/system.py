@@ -10,6 +10,8 @@ import socket
 from collections import ChainMap
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Protocol, cast
 
 import structlog
@@ -49,7 +51,7 @@ from gateway.drivers.driver import PointWrite
 from gateway.events import ConnectionStatus
 from gateway.gateway import Gateway
 from gateway.inbox import Inbox, urgent_points
-from gateway.profiles import driver_configs, load_profiles
+from gateway.profiles import all_profiles, driver_configs
 from gateway.rollover import Totals
 from rules.engine import RuleEngine
 from rules.repository import load_states
@@ -118,7 +120,13 @@ def nothing_more(_commit: Commit) -> None:
 
 
 def own_gateway(
-    facility: Facility, _database: Engine, inbox: Inbox, clock: Clock, *, totals: Totals | None = None
+    facility: Facility,
+    _database: Engine,
+    inbox: Inbox,
+    clock: Clock,
+    *,
+    profile_folder: Path,
+    totals: Totals | None = None,
 ) -> Gateway:
     """Return a gateway that reads the whole site from this process.
 
@@ -126,7 +134,7 @@ def own_gateway(
         ConfigurationError: A profile or a connection has mistakes.
     """
     totals = totals or Totals()
-    configs = driver_configs(facility, load_profiles(), clock=clock, deliver=inbox.put, totals=totals)
+    configs = driver_configs(facility, all_profiles(profile_folder), clock=clock, deliver=inbox.put, totals=totals)
     return Gateway(configs, totals=totals)
 
 
@@ -136,7 +144,7 @@ def open_system(
     *,
     clock: Clock,
     on_commit: Callable[[Commit], None] = nothing_more,
-    open_source: OpenSource = own_gateway,
+    open_source: OpenSource | None = None,
 ) -> Iterator[System]:
     """Bring the database up to date, import the site if one is named, and put the parts together.
 
@@ -157,7 +165,7 @@ def open_system(
                 history=history,
                 clock=clock,
                 on_commit=on_commit,
-                open_source=open_source,
+                open_source=open_source or partial(own_gateway, profile_folder=settings.profile_folder),
             )
     finally:
         history.close()
@@ -225,7 +233,7 @@ def assemble(
         clock=clock,
         on_commit=committed,
     )
-    writables = writable_points(facility, load_profiles())
+    writables = writable_points(facility, all_profiles(settings.profile_folder))
     site = Site(facility=facility, writables=writables)
     commander = Commander(database=database, devices=gateway, site=site, clock=clock, on_change=hub.wake)
     services = Services(
@@ -245,7 +253,13 @@ def assemble(
     )
     if isinstance(gateway, Gateway):
         services.site = RunningSite(
-            database=database, engine=engine, gateway=gateway, inbox=inbox, services=services, clock=clock
+            database=database,
+            engine=engine,
+            gateway=gateway,
+            inbox=inbox,
+            services=services,
+            clock=clock,
+            profile_folder=settings.profile_folder,
         )
     return System(facility=facility, database=database, inbox=inbox, engine=engine, gateway=gateway, services=services)
 

@@ -18,6 +18,9 @@ class Settings(BaseSettings):
     """The site to import at the start; ``None``: the database holds it already."""
     data_dir: Path = Path("watchkeeper-data")
     """Folder of the database and the history; made when it is missing."""
+    profile_dir: Path | None = None
+    """Folder of the site's own device profiles; ``None``: ``profiles`` beside the site file, or in ``data_dir`` where
+    no site file is named."""
     database_url: str = Field(default="", repr=False)
     """SQLAlchemy URL; empty: SQLite in ``data_dir``."""
     host: str = "127.0.0.1"
@@ -55,6 +58,12 @@ class Settings(BaseSettings):
     """Size of a gateway's spool; beyond it the oldest telemetry is dropped, state changes and events never."""
     spool_days: float = Field(default=7.0, gt=0.0)
     """How long a gateway keeps telemetry that the engine did not take; state changes and events are kept for ever."""
+
+    @property
+    def profile_folder(self) -> Path:
+        """Return where the site's own device profiles are; nothing need be there."""
+        beside = self.data_dir if self.site_file is None else self.site_file.parent
+        return self.profile_dir or beside / "profiles"
 
     @field_validator("gateway_connections", mode="before")
     @classmethod

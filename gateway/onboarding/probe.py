@@ -17,7 +17,8 @@ from facility.quality import BAD_FROM, Quality
 from facility.samples import Sample
 from facility.units import display_unit
 from facility.yaml_file import did_you_mean
-from gateway.drivers.driver import Driver
+from gateway.drivers.driver import Driver, DriverConfig
+from gateway.drivers.mqtt.discovery import forget_session
 from gateway.events import ConnectionStatus, Delivery
 from gateway.gateway import open_driver
 from gateway.profiles import DeviceProfile, driver_configs
@@ -122,14 +123,16 @@ async def probe(
     latest = _Latest()
     (config,) = driver_configs(alone, profiles, clock=clock, deliver=latest)
     expected = [point for point in config.devices[0].points if point.definition.kind is not PointKind.EVENT]
-    await _run(open_driver(config), latest, expected, within_s)
+    state = await _run(open_driver(config), config, latest, expected, within_s)
+    if config.connection.protocol is Protocol.MQTT:
+        await forget_session(config.connection)
     asset, mapped = alone.assets[asset_id], {point.name for point in config.devices[0].points}
     return Probe(
         asset=asset_id,
         profile=asset.profile,
         connection=config.connection.id,
         endpoint=_endpoint(config.connection),
-        state=_state(config.status),
+        state=state,
         points=tuple(_probed(point, latest.samples.get(point.key), within_s) for point in config.devices[0].points),
         unmapped=tuple(name for name in asset.equipment_class.points if name not in mapped),
     )
@@ -159,15 +162,20 @@ def _alone(facility: Facility, asset_id: str) -> Facility:
     )
 
 
-async def _run(driver: Driver, latest: _Latest, expected: Sequence[Point], within_s: float) -> None:
+async def _run(
+    driver: Driver, config: DriverConfig, latest: _Latest, expected: Sequence[Point], within_s: float
+) -> str:
+    """Run a driver until every point has said something; return how its connection stood then."""
     running = asyncio.create_task(driver.run())
     said = asyncio.create_task(latest.all_said(expected))
     await asyncio.wait({running, said}, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
+    state = _state(config.status)
     for task in (running, said):
         task.cancel()
     await asyncio.gather(said, return_exceptions=True)
     with contextlib.suppress(asyncio.CancelledError):
         await running  # a driver that crashed says why
+    return state
 
 
 def _probed(point: Point, sample: Sample | None, within_s: float) -> ProbedPoint:

@@ -1,7 +1,7 @@
 """Which registers of a Modbus unit exist: a device refuses a whole block when one of it is missing, so halve and ask.
 
-The plan is exact and asks for nothing twice. Once the left half of a refused block answered, its right half is known to
-lack something, and is halved at once.
+The plan is exact and asks for nothing twice. Once the left half of a refused block answered, its right half is thought
+to lack something and is halved at once; each single register is asked for, as the block may just have been too long.
 """
 
 from __future__ import annotations
@@ -106,9 +106,9 @@ class _Scan:
         Args:
             start: Its first register.
             count: How many registers it has.
-            is_refused: It is known that one of them is missing, so the block as a whole need not be asked for.
+            is_refused: The block will be refused as a whole, so only its parts are asked for.
         """
-        if not is_refused and await self._take(start, count):
+        if (count == 1 or not is_refused) and await self._take(start, count):
             return True
         if count > 1:
             middle = count // 2
