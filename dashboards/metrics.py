@@ -6,6 +6,7 @@ rule subtracts them from ``time()``). What each figure means stands in ``docs/op
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 from operator import attrgetter
@@ -44,6 +45,11 @@ def last_good_s(status: ConnectionStatus | UnitStatus) -> float:
     return status.last_good_ns / NS_PER_S
 
 
+def clock_behind_s(unit: UnitStatus) -> float:
+    """Return how far a device's clock is behind the gateway's; NaN while nobody knows."""
+    return math.nan if unit.skew_s is None else unit.skew_s
+
+
 CONNECTION_GAUGES: Final[Sequence[Figure[ConnectionStatus]]] = (
     Figure("connection_up", "1 while the connection is up, 0 while it is down or connecting.", is_up),
     Figure(
@@ -58,6 +64,8 @@ CONNECTION_COUNTERS: Final[Sequence[Figure[ConnectionStatus]]] = (
     Figure("connection_bad_samples", "Samples of bad quality, and payloads that make no sense.", attrgetter("errors")),
     Figure("connection_dropped", "Deliveries that the bounded inbox could not take.", attrgetter("dropped")),
     Figure("connection_duplicates", "Samples and events that came again and were left out.", attrgetter("duplicates")),
+    Figure("connection_suppressed_samples", "Samples whose value had hardly moved.", attrgetter("suppressed")),
+    Figure("connection_stalls", "Times that the driver was stuck and begun anew.", attrgetter("stalls")),
 )
 
 UNIT_GAUGES: Final[Sequence[Figure[UnitStatus]]] = (
@@ -65,6 +73,7 @@ UNIT_GAUGES: Final[Sequence[Figure[UnitStatus]]] = (
     Figure(
         "unit_last_good_timestamp_seconds", "When a good sample last came from the device; 0 for never.", last_good_s
     ),
+    Figure("unit_clock_behind_seconds", "How far its clock is behind ours; NaN while unknown.", clock_behind_s),
 )
 
 UNIT_COUNTERS: Final[Sequence[Figure[UnitStatus]]] = (
@@ -73,6 +82,7 @@ UNIT_COUNTERS: Final[Sequence[Figure[UnitStatus]]] = (
     Figure("unit_refusals", "Answers that say no or cannot be read.", attrgetter("refusals")),
     Figure("unit_overruns", "Polls left out since the one before was not done.", attrgetter("overruns")),
     Figure("unit_breaker_openings", "Times that the device's breaker opened.", attrgetter("openings")),
+    Figure("unit_clock_jumps", "Times that the device's clock was moved.", attrgetter("clock_jumps")),
 )
 
 

@@ -48,6 +48,7 @@ def let_a_pump_be_slow(api: RunningApi) -> None:
     wire.state, wire.samples, wire.errors, wire.duplicates = ConnectionState.UP, 120, 3, 2
     unit = UnitStatus(asset_id="pump-1", state=ConnectionState.DOWN, detail="no answer", requests=4, timeouts=1)
     unit.refusals, unit.overruns, unit.openings, unit.last_good_ns = 5, 6, 7, 1_800_000_000 * NS_PER_S
+    wire.suppressed, wire.stalls, unit.skew_s, unit.clock_jumps = 8, 1, 90.5, 2
     for seconds in (0.004, 0.3, 99.0):
         unit.latency.add(seconds)
     wire.units["pump-1"] = unit
@@ -60,7 +61,10 @@ def test_a_scrape_tells_how_every_connection_and_device_is(api: RunningApi) -> N
     assert series["watchkeeper_connection_samples_total"] == {labelled(**WIRE): 120}
     assert series["watchkeeper_connection_bad_samples_total"] == {labelled(**WIRE): 3}
     assert series["watchkeeper_connection_duplicates_total"] == {labelled(**WIRE): 2}
-    figures = {"requests": 4, "timeouts": 1, "refusals": 5, "overruns": 6, "breaker_openings": 7}
+    assert series["watchkeeper_connection_suppressed_samples_total"] == {labelled(**WIRE): 8}
+    assert series["watchkeeper_connection_stalls_total"] == {labelled(**WIRE): 1}
+    assert series["watchkeeper_unit_clock_behind_seconds"] == {labelled(**PUMP): 90.5}
+    figures = {"requests": 4, "timeouts": 1, "refusals": 5, "overruns": 6, "breaker_openings": 7, "clock_jumps": 2}
     for name, value in figures.items():
         assert series[f"watchkeeper_unit_{name}_total"] == {labelled(**PUMP): value}
     assert series["watchkeeper_unit_up"] == {labelled(**PUMP): 0}
