@@ -111,7 +111,8 @@ class InfluxHistory:
             f"SELECT value, quality FROM sample WHERE time >= {since_ns:d} GROUP BY point ORDER BY time DESC LIMIT 1"  # noqa: S608  # a number only
         )
         (found,) = self._query(query)
-        rows = [(int(series["tags"]["point"]), *series["values"][0]) for series in found]
+        # A server that only takes line protocol (VictoriaMetrics) answers with a series that has no tags.
+        rows = [(int(series["tags"]["point"]), *series["values"][0]) for series in found if "tags" in series]
         return SampleBatch.of(
             [
                 Sample(point, time, time, _number(value), Quality(quality))
