@@ -266,3 +266,24 @@ def test_any_override_survives_being_written_and_read(
 def test_any_text_is_a_site_or_a_list_of_mistakes(text: str) -> None:
     with contextlib.suppress(ConfigurationError):
         read(HEAD + text)
+
+
+def test_an_asset_allows_commands_or_takes_its_class_defaults_and_keeps_them_when_written(tmp_path: Path) -> None:
+    text = HEAD.replace("assets:", "defaults: {pump: {commands: [speed_setpoint]}}\nassets:") + PUMP % ""
+    text += PUMP.replace("pump-1", "pump-2").replace("unit: 1", "unit: 2") % ", commands: []"
+    site = read(text)
+    assert {name: asset.commands for name, asset in site.assets.items()} == {
+        "pump-1": ("speed_setpoint",),
+        "pump-2": (),
+    }
+    write_site(tmp_path / "written.yaml", site)
+    assert read_site(tmp_path / "written.yaml", CLASSES, {}) == site
+
+
+def test_a_command_to_no_point_or_to_fire_is_told_with_its_line() -> None:
+    panel = "  - {id: panel, class: fire-panel, connection: pumps, profile: x, commands: [trouble]}\n"
+    fire_pump = PUMP % ", parent: panel, commands: [speed_setpoint, sped]"
+    told = mistakes(HEAD + panel + fire_pump)
+    assert any("fire-panel belongs to the fire system, which is read and never operated" in each for each in told)
+    assert any("pump-1 belongs to panel of the fire system" in each for each in told)
+    assert any("pump has no point 'sped'; did you mean 'speed'?" in each for each in told)
