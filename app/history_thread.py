@@ -35,11 +35,12 @@ class HistoryThread:
         self.dropped = 0
         """Samples dropped because the history was away for too long."""
         self._history = history
-        self._taken: deque[SampleBatch] = deque()
         self._owed: deque[Callable[[], None]] = deque()
         """Acknowledgements of batches that were taken."""
         self._waiting: deque[SampleBatch] = deque()
         self._waiting_samples = 0
+        self._line = threading.Lock()
+        """Held by whoever changes what waits."""
         self._lost = False
         self._news = threading.Event()
         self._stopping = threading.Event()
@@ -63,14 +64,14 @@ class HistoryThread:
     @property
     def waiting(self) -> int:
         """Return how many samples are not kept yet; from any thread."""
-        return self._waiting_samples + sum(map(len, self._taken.copy()))
+        return self._waiting_samples
 
     def put(self, deliveries: Sequence[Delivery]) -> None:
         """Hand over deliveries whose consequences are committed; returns at once."""
         for delivery in deliveries:
-            self._taken.append(delivery.batch)
+            self._wait_in_line(delivery.batch)
             if delivery.late is not None:
-                self._taken.append(delivery.late)
+                self._wait_in_line(delivery.late)
             if delivery.acknowledge is not None and self._lost:
                 delivery.acknowledge()
             elif delivery.acknowledge is not None:
@@ -80,8 +81,6 @@ class HistoryThread:
     def step(self) -> None:
         """Keep everything that was put so far, then acknowledge it."""
         owed = len(self._owed)  # looked at before the batches, so that the batch of each is among them
-        while self._taken:
-            self._wait_in_line(self._taken.popleft())
         if not self._lost:
             self._keep()
             self._settle(owed)
@@ -97,9 +96,10 @@ class HistoryThread:
         try:
             if self._lost:
                 self._history.commit()  # of what it holds since it was lost; nothing is added before that is safe
-            while self._waiting:
-                self._history.append(self._waiting.popleft())
-            self._waiting_samples = 0
+            for _ in range(len(self._waiting)):  # not until none waits: a commit must come between
+                batch = self._next_in_line()
+                if batch is not None:
+                    self._history.append(batch)
             self._history.commit()
         except HistoryUnavailableError as error:
             if not self._lost:
@@ -123,9 +123,20 @@ class HistoryThread:
             log.exception("history thread failed; the process stops, and what was not acknowledged comes again")
 
     def _wait_in_line(self, batch: SampleBatch) -> None:
-        self._waiting.append(batch)
-        self._waiting_samples += len(batch)
-        while self._waiting_samples > MAX_WAITING:
-            lost = len(self._waiting.popleft())
-            self._waiting_samples -= lost
-            self.dropped += lost
+        """Let a batch wait, and drop the oldest beyond the bound: also while the history is slow without being away."""
+        with self._line:
+            self._waiting.append(batch)
+            self._waiting_samples += len(batch)
+            while self._waiting_samples > MAX_WAITING:
+                lost = len(self._waiting.popleft())
+                self._waiting_samples -= lost
+                self.dropped += lost
+
+    def _next_in_line(self) -> SampleBatch | None:
+        """Return the batch that waits longest; ``None``: none does."""
+        with self._line:
+            if not self._waiting:
+                return None
+            batch = self._waiting.popleft()
+            self._waiting_samples -= len(batch)
+            return batch

@@ -7,10 +7,13 @@ import math
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import Engine, event, func, select
 
 from alarms.tables import alarm_episode
@@ -21,7 +24,7 @@ from facility.clock import NS_PER_S, VirtualClock
 from facility.equipment import BadQuality
 from facility.errors import HistoryUnavailableError
 from facility.history.duckdb_history import DuckDbHistory
-from facility.history.history import History
+from facility.history.history import Buckets, History
 from facility.latest import LatestValues
 from facility.model import Facility
 from facility.quality import Quality
@@ -286,6 +289,15 @@ class LostHistory:
     def read(self, point: int, start_ns: int, end_ns: int, limit: int) -> SampleBatch:
         raise HistoryUnavailableError("http://history", f"no answer about {point} {start_ns} {end_ns} {limit}")
 
+    def buckets(self, point: int, start_ns: int, end_ns: int, count: int) -> Buckets:
+        raise HistoryUnavailableError("http://history", f"no answer about {point} {start_ns} {end_ns} {count}")
+
+    def latest(self, since_ns: int) -> SampleBatch:
+        raise HistoryUnavailableError("http://history", f"no answer about {since_ns}")
+
+    def tidy(self, now_ns: int) -> None:
+        raise HistoryUnavailableError("http://history", f"no answer at {now_ns}")
+
     def close(self) -> None:
         self.commit()
 
@@ -317,3 +329,35 @@ def test_a_history_that_stays_away_costs_bounded_memory(plant: Plant, monkeypatc
         plant.engine.step([plant.delivery("door", door=0.0)])
         plant.keeper.step()
     assert plant.keeper.dropped == 6  # of ten, one lies in the history's own hands and three wait
+
+
+@given(st.lists(st.tuples(st.sampled_from(["put", "step", "lose", "find"]), st.integers(1, 4)), max_size=60))
+def test_whatever_the_history_does_memory_is_bounded_and_every_sample_is_kept_or_counted(
+    deeds: list[tuple[str, int]],
+) -> None:
+    bound, put = 10, 0
+    acknowledged: list[int] = []
+    history = LostHistory()
+    history.lost = False
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("app.history_thread.MAX_WAITING", bound)
+        keeper = HistoryThread(history)
+        deliveries = 0
+        for deed, size in deeds:
+            if deed == "put":
+                rows = [Sample(1, put + n, put + n, 0.0, Quality.GOOD) for n in range(size)]
+                done = partial(acknowledged.append, deliveries)
+                keeper.put([Delivery(connection_id="wire", batch=SampleBatch.of(rows), acknowledge=done)])
+                put, deliveries = put + size, deliveries + 1
+            elif deed == "step":
+                keeper.step()
+            else:
+                history.lost = deed == "lose"
+            assert keeper.waiting <= bound
+            assert keeper.waiting + keeper.dropped + history.held + history.kept == put
+            assert history.held <= bound
+        history.lost = False
+        keeper.step()
+        keeper.step()
+    assert history.kept + keeper.dropped == put
+    assert sorted(acknowledged) == list(range(deliveries))
