@@ -196,7 +196,7 @@ async def test_a_small_panel_is_asked_in_batches_that_it_can_answer() -> None:
         await until(lambda: all(collector.of(100 + n) for n in range(60)))
         for n in range(60):
             assert collector.last(100 + n) == (float(n + 1), Quality.GOOD)
-        assert driver.watch.reader.batch < 8, "what the panel can answer at once is remembered"
+        await until(lambda: driver.watch.reader.batch.ceiling == 7)  # what it can answer at once is remembered
     panel.stop()
 
 

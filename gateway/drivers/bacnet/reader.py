@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from gateway.drivers.bacnet import services
+from gateway.drivers.bacnet.batch import BatchSize
 from gateway.drivers.bacnet.names import ObjectId
 from gateway.drivers.bacnet.peer import Peer
 from gateway.drivers.bacnet.services import Answer, PropertyRef, Refusal
 from gateway.drivers.bacnet.station import NoAnswerError, RefusedError, TooLargeError, UnknownServiceError
 from gateway.drivers.bacnet.values import VALUE, WATCHED
-
-FIRST_BATCH: Final = 20
-"""Objects in one ReadPropertyMultiple: about a millisecond of work for the event loop, and small for most devices."""
-
-GROW_AFTER: Final = 100
-"""Full batches in a row without trouble after which one object more is tried: a device that was short of memory once is
-not asked in crumbs for ever, and one that is small refuses one request in a hundred."""
 
 SILENT_AFTER: Final = 4
 """Requests in a row without an answer after which the rest of a reading is left out."""
@@ -46,10 +42,8 @@ class BatchReader:
     def __init__(self, refs: Sequence[PropertyRef] = WATCHED) -> None:
         """Read these properties of every object; a device that refuses one still gives the others."""
         self._refs = tuple(refs)
-        self.batch = FIRST_BATCH
-        """Objects per request; halved each time that an answer does not fit."""
-        self._full = 0
-        """Full batches since the last refusal or growth."""
+        self.batch = BatchSize()
+        """Objects per request."""
         self._has_multiple = True
         self._alone: set[ObjectId] = set()
         """Objects that made the device refuse a whole request, and are asked alone from then on."""
@@ -57,60 +51,51 @@ class BatchReader:
     async def read(self, peer: Peer, objects: Sequence[ObjectId]) -> Found:
         """Read objects, a few requests at a time; never raises for what the device says."""
         found: Found = dict.fromkeys(objects)
-        waiting, silences = iter(list(self._parts(peer, objects))), _Silences()
+        waiting, silences = deque(sorted(objects, key=self._alone.__contains__)), _Silences()
         await asyncio.gather(*(self._work(peer, waiting, silences, found) for _ in range(peer.in_flight)))
         return found
 
-    async def _work(self, peer: Peer, waiting: Iterator[Sequence[ObjectId]], silences: _Silences, found: Found) -> None:
+    async def _work(self, peer: Peer, waiting: deque[ObjectId], silences: _Silences, found: Found) -> None:
         """Read part after part; when the device has gone silent the rest would only wait as long again."""
-        for part in waiting:
-            if silences.in_a_row >= SILENT_AFTER:
-                return
-            answers = await self._read_part(peer, part)
+        most = self._most_in_request(peer, waiting)
+        while waiting and silences.in_a_row < SILENT_AFTER:
+            answers = await self._read_part(peer, self._next_part(waiting, min(self.batch.size, most)))
             found.update(answers)
             is_silent = all(answer is None for answer in answers.values())
             silences.in_a_row = silences.in_a_row + 1 if is_silent else 0
 
-    def _parts(self, peer: Peer, objects: Sequence[ObjectId]) -> Iterator[Sequence[ObjectId]]:
-        together = [each for each in objects if each not in self._alone]
-        batch = min(self.batch, self._most_in_request(peer, objects))
-        for start in range(0, len(together), batch):
-            yield together[start : start + batch]
-        for each in objects:
-            if each in self._alone:
-                yield [each]
+    def _next_part(self, waiting: deque[ObjectId], count: int) -> Sequence[ObjectId]:
+        """Take the next objects; those that are asked alone wait at the end."""
+        part = [waiting.popleft()]
+        while waiting and len(part) < count and waiting[0] not in self._alone:
+            part.append(waiting.popleft())
+        return part
 
-    def _most_in_request(self, peer: Peer, objects: Sequence[ObjectId]) -> int:
+    def _most_in_request(self, peer: Peer, objects: Collection[ObjectId]) -> int:
         """Return how many objects fit into the largest request that the device takes."""
-        each = len(services.read_multiple(objects[:1], self._refs))
+        each = len(services.read_multiple(islice(objects, 1), self._refs))
         return max(1, (peer.max_apdu - _HEADER) // each) if each else 1
 
     async def _read_part(self, peer: Peer, part: Sequence[ObjectId]) -> Found:
         try:
             if self._has_multiple:
                 found = await peer.read_many(part, self._refs)
-                self._note_success(len(part))
+                self.batch.fitted(len(part))
                 return self._complete(part, found)
         except NoAnswerError:
+            self.batch.silent(len(part))
             return dict.fromkeys(part)
         except UnknownServiceError:
             self._has_multiple = False
         except TooLargeError:
             if len(part) > 1:
-                self.batch, self._full = min(self.batch, max(1, len(part) // 2)), 0
+                self.batch.too_large(len(part))
                 return await self._halved(peer, part)
         except RefusedError:
             if len(part) > 1:
                 return await self._halved(peer, part)
             self._alone.update(part)
         return await self._read_singly(peer, part)
-
-    def _note_success(self, count: int) -> None:
-        if count < self.batch or self.batch >= FIRST_BATCH:
-            return
-        self._full += 1
-        if self._full >= GROW_AFTER:
-            self.batch, self._full = self.batch + 1, 0
 
     async def _halved(self, peer: Peer, part: Sequence[ObjectId]) -> Found:
         middle = len(part) // 2

@@ -13,6 +13,8 @@ import structlog
 
 from facility.quality import BAD_FROM, Quality
 from facility.samples import Sample
+from gateway.breaker import draw_jitter
+from gateway.drivers.bacnet.batch import MOST_AT_ONCE
 from gateway.drivers.bacnet.figures import UnitFigures
 from gateway.drivers.bacnet.names import ObjectId
 from gateway.drivers.bacnet.objects import WatchedObject
@@ -60,6 +62,7 @@ class Watch:
         self._deliver = deliver
         self._cov_confirmed = bool(config.connection.options.get("cov_confirmed", False))
         self._greeted_at = -math.inf
+        self._phases = _phases(tuple(objects), draw_jitter())
         self._speed = config.clock.speed
         self._phase = phase_of(config.connection.id)
         self.reader = BatchReader()
@@ -248,6 +251,15 @@ class Watch:
 def now_s() -> float:
     """Return the event loop's time."""
     return asyncio.get_running_loop().time()
+
+
+def _phases(objects: Sequence[ObjectId], shift: float) -> dict[ObjectId, float]:
+    """Return how far into its interval each object is read the second time, so that the load is even from then on.
+
+    Neighbours stay together, a batch of them; ``shift`` (0 to 1) keeps connections apart that started together.
+    """
+    batches = -(-len(objects) // MOST_AT_ONCE)
+    return {each: (place // MOST_AT_ONCE + shift) / batches for place, each in enumerate(objects)}
 
 
 def _next_reading(due_at: float, asked_at: float, interval_s: float, phase: float) -> float:
