@@ -249,6 +249,7 @@ def assemble(
         writables=writables,
         commander=commander,
         queues=ChainMap({"inbox": inbox, "history": keeper}, cast("dict[str, Queue]", spools)),
+        gateways=gateway.gateways if isinstance(gateway, Receiver) else {},
         metrics_token=settings.metrics_token,
     )
     if isinstance(gateway, Gateway):

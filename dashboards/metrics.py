@@ -18,13 +18,13 @@ from prometheus_client.registry import Collector
 
 from dashboards.services import Services
 from facility.clock import NS_PER_S
-from gateway.events import LATENCY_BOUNDS_S, ConnectionState, ConnectionStatus, UnitStatus
+from gateway.events import LATENCY_BOUNDS_S, ConnectionState, ConnectionStatus, GatewayStatus, UnitStatus
 
 PREFIX: Final = "watchkeeper_"
 
 BUCKETS: Final = (*map(str, LATENCY_BOUNDS_S), "+Inf")
 
-Status = TypeVar("Status", ConnectionStatus, UnitStatus)
+Status = TypeVar("Status", ConnectionStatus, GatewayStatus, UnitStatus)
 
 
 class Figure(NamedTuple, Generic[Status]):
@@ -86,6 +86,22 @@ UNIT_COUNTERS: Final[Sequence[Figure[UnitStatus]]] = (
 )
 
 
+GATEWAY_GAUGES: Final[Sequence[Figure[GatewayStatus]]] = (
+    Figure("gateway_up", "1 while the gateway is connected to the bus.", lambda each: float(each.is_present)),
+    Figure(
+        "gateway_last_report_timestamp_seconds",
+        "When the gateway last reported, by its clock; 0 for never.",
+        lambda each: each.reported_ns / NS_PER_S,
+    ),
+    Figure("gateway_spool_bytes", "Size of what waits in the gateway's spool.", attrgetter("waiting_bytes")),
+    Figure(
+        "gateway_spool_oldest_timestamp_seconds",
+        "When the oldest record in the gateway's spool was taken; 0 for an empty spool.",
+        lambda each: each.oldest_ns / NS_PER_S,
+    ),
+)
+
+
 def registry_of(services: Services) -> CollectorRegistry:
     """Return a registry of its own: libraries that use prometheus-client put nothing into it."""
     registry = CollectorRegistry()
@@ -104,6 +120,7 @@ class GatewayCollector(Collector):
         """Give every figure as it stands."""
         yield from self._connections()
         yield from self._units()
+        yield from self._gateways()
         yield from self._process()
 
     def _connections(self) -> Iterator[Metric]:
@@ -124,6 +141,21 @@ class GatewayCollector(Collector):
             buckets = list(zip(BUCKETS, map(float, accumulate(unit.latency.counts)), strict=True))
             histogram.add_metric(values, buckets, unit.latency.total_s)
         yield histogram
+
+    def _gateways(self) -> Iterator[Metric]:
+        statuses = list(self._services.gateways.values())
+        rows = [((status.gateway_id,), status) for status in statuses]
+        yield from families(("gateway",), rows, gauges=GATEWAY_GAUGES, counters=())
+        labels = ("gateway", "lane")
+        waiting = GaugeMetricFamily(PREFIX + "gateway_spool_waiting", "Samples and events that wait.", labels=labels)
+        dropped = CounterMetricFamily(PREFIX + "gateway_spool_dropped", "Samples and events lost.", labels=labels)
+        for status in statuses:
+            for lane, count in list(status.waiting_by_lane.items()):
+                waiting.add_metric((status.gateway_id, lane), count)
+            for lane, count in list(status.dropped_by_lane.items()):
+                dropped.add_metric((status.gateway_id, lane), count)
+        yield waiting
+        yield dropped
 
     def _process(self) -> Iterator[Metric]:
         services = self._services

@@ -59,14 +59,16 @@ class Recent:
         first = next(iter(self._notes), None)
         if first is None or now_s <= first.at_s:
             return 0.0
-        return (status.samples - first.samples.get(status.connection_id, 0)) / (now_s - first.at_s)
+        # A gateway that runs apart begins to count anew when it starts again.
+        return max(0, status.samples - first.samples.get(status.connection_id, 0)) / (now_s - first.at_s)
 
     def answers(self, connection_id: str, unit: UnitStatus) -> Counts:
         """Return a device's answers by class of latency; all that it ever gave where there is no note of it."""
         first = next(iter(self._notes), None)
         before = first.answers.get((connection_id, unit.asset_id)) if first else None
         counts = tuple(unit.latency.counts)
-        return tuple(map(int.__sub__, counts, before)) if before else counts
+        since = tuple(map(int.__sub__, counts, before)) if before else counts
+        return counts if min(since) < 0 else since
 
 
 def quantile_s(counts: Sequence[int], share: float) -> float | None:

@@ -465,12 +465,31 @@ class QueueView(View):
     """Since the start."""
 
 
+class RemoteGatewayView(View):
+    """How one gateway is that runs apart, as it last reported."""
+
+    id: str
+    present: bool
+    """Whether it is connected to the bus now."""
+    detail: str
+    """What is wrong with it; empty while nothing is."""
+    reported_at: datetime | None
+    waiting: dict[str, int]
+    """Samples and events in its spool, by lane."""
+    oldest_at: datetime | None
+    """Of what waits there; ``null`` for an empty spool."""
+    dropped: dict[str, int]
+    """Samples and events that its spool had to drop, by lane."""
+
+
 class GatewayView(View):
     """How the gateway is."""
 
     now: datetime
     connections: list[GatewayConnectionView]
     """Those that are down come first, then those with devices that are."""
+    gateways: list[RemoteGatewayView]
+    """Those that run apart, absent ones first; empty where this process reads the devices itself."""
     queues: list[QueueView]
     loop_lag_p99_ms: float
     """How late the event loop was within the last minute."""

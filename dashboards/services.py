@@ -16,7 +16,7 @@ from facility.model import Facility
 from gateway.commands.commander import Commander
 from gateway.commands.model import Writables
 from gateway.commands.service import Site
-from gateway.events import ConnectionStatus
+from gateway.events import ConnectionStatus, GatewayStatus
 from gateway.loop_lag import LoopLag
 from people.model import Account
 
@@ -63,6 +63,8 @@ class Services:
     session_valid_for_s: float
     queues: Mapping[str, Queue] = field(default_factory=dict)
     """Where samples wait in this process, by name: ``inbox``, ``history``."""
+    gateways: Mapping[str, GatewayStatus] = field(default_factory=dict)
+    """Gateways that run apart, by id; empty where this process reads the devices itself."""
     loop_lag: LoopLag = field(default_factory=LoopLag)
     """Of the event loop that runs the API; the API runs it."""
     metrics_token: str = ""

@@ -9,12 +9,12 @@ from fastapi import APIRouter, Request
 
 from dashboards.access import ServicesDep, ViewerDep
 from dashboards.recent import Recent, quantile_s
-from dashboards.schemas import GatewayConnectionView, GatewayView, QueueView, UnitView
+from dashboards.schemas import GatewayConnectionView, GatewayView, QueueView, RemoteGatewayView, UnitView
 from dashboards.services import Services
 from dashboards.views import connection_view, moment, moment_or_none
 from facility.equipment import LocalText
 from facility.model import Connection
-from gateway.events import ConnectionState, ConnectionStatus, UnitStatus
+from gateway.events import ConnectionState, ConnectionStatus, GatewayStatus, UnitStatus
 
 router = APIRouter(prefix="/api", tags=["gateway"])
 
@@ -34,6 +34,10 @@ def gateway(request: Request, services: ServicesDep, _viewer: ViewerDep) -> Gate
     return GatewayView(
         now=moment(services.clock.now_ns()),
         connections=[gateway_connection_view(services, recent, status, now_s) for status in statuses],
+        gateways=[
+            remote_gateway_view(status)
+            for status in sorted(services.gateways.values(), key=lambda each: (each.is_present, each.gateway_id))
+        ],
         queues=[
             QueueView(name=name, waiting=queue.waiting, dropped=queue.dropped)
             for name, queue in services.queues.items()
@@ -89,6 +93,19 @@ def unit_view(services: Services, recent: Recent, connection_id: str, unit: Unit
         last_good_at=moment_or_none(unit.last_good_ns or None),
         latency_p50_ms=in_ms(quantile_s(answers, 0.5)),
         latency_p99_ms=in_ms(quantile_s(answers, 0.99)),
+    )
+
+
+def remote_gateway_view(status: GatewayStatus) -> RemoteGatewayView:
+    """Show one gateway that runs apart."""
+    return RemoteGatewayView(
+        id=status.gateway_id,
+        present=status.is_present,
+        detail=status.detail,
+        reported_at=moment_or_none(status.reported_ns or None),
+        waiting=status.waiting_by_lane,
+        oldest_at=moment_or_none(status.oldest_ns or None),
+        dropped=status.dropped_by_lane,
     )
 
 

@@ -26,7 +26,7 @@ from facility.model import Facility
 from facility.quality import Quality
 from facility.samples import Sample, SampleBatch
 from facility.storage.database import metadata, open_database
-from gateway.events import ConnectionStatus, Delivery
+from gateway.events import ConnectionStatus, Delivery, GatewayStatus
 from gateway.inbox import Inbox
 from people.model import Account, Role
 from people.service import create_account
@@ -49,6 +49,8 @@ class RunningApi:
     history: HistoryThread
     connections: dict[str, ConnectionStatus]
     """What the drivers would write."""
+    gateways: dict[str, GatewayStatus]
+    """What gateways that run apart would report."""
     accounts: dict[Role, Account]
     services: Services
 
@@ -101,6 +103,7 @@ def running_api(folder: Path, *, metrics_token: str = "", facility: Facility | N
         on_commit=committed,
     )
     connections = {"wire": ConnectionStatus(connection_id="wire")}
+    gateways: dict[str, GatewayStatus] = {}
     services = Services(
         database=database,
         facility=facility,
@@ -112,6 +115,7 @@ def running_api(folder: Path, *, metrics_token: str = "", facility: Facility | N
         started_at_ns=START_NS,
         session_valid_for_s=3600.0,
         queues={"inbox": inbox, "history": keeper},
+        gateways=gateways,
         metrics_token=metrics_token,
     )
     with listening_socket("127.0.0.1", 0) as listener, serving(services, listener) as address:
@@ -123,6 +127,7 @@ def running_api(folder: Path, *, metrics_token: str = "", facility: Facility | N
             engine=engine,
             history=keeper,
             connections=connections,
+            gateways=gateways,
             accounts=accounts,
             services=services,
         )

@@ -10,7 +10,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from facility.clock import NS_PER_S
-from gateway.events import ConnectionState, ConnectionStatus, UnitStatus
+from gateway.events import ConnectionState, ConnectionStatus, GatewayStatus, UnitStatus
 from people.model import Role
 from tests.dashboards.browser import Theme, chromium, log_in, open_page, picture, violations
 from tests.dashboards.running_api import PASSWORD, START_NS, RunningApi, running_api
@@ -86,6 +86,15 @@ async def test_a_line_on_which_one_device_is_silent_shows_its_devices_by_itself(
     await expect(row).to_contain_text(SILENT)
     await expect(row).to_contain_text("5 min ago")
     await expect(page.get_by_role("table", name="Devices on broker")).to_have_count(0)
+
+
+async def test_a_gateway_that_runs_apart_and_is_gone_is_told(api: RunningApi, browser: Browser) -> None:
+    page = await open_gateway(browser, api)
+    await expect(page.get_by_role("heading", name="Gateways elsewhere")).to_have_count(0)
+    api.gateways["roof"] = GatewayStatus(gateway_id="roof", detail="it is not connected to the bus")
+    await expect(page.get_by_role("heading", name="Gateways elsewhere")).to_be_visible()
+    await expect(page.get_by_text("it is not connected to the bus")).to_be_visible()
+    assert await violations(page) == []
 
 
 async def test_the_keyboard_opens_a_connection_and_closes_it(api: RunningApi, browser: Browser) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboards.recent import SPAN_S, Recent, quantile_s
-from gateway.events import LATENCY_BOUNDS_S, ConnectionState, ConnectionStatus, Latency, UnitStatus
+from gateway.events import LATENCY_BOUNDS_S, ConnectionState, ConnectionStatus, GatewayStatus, Latency, UnitStatus
 from people.model import Role
 from tests.dashboards.running_api import RunningApi, running_api
 
@@ -80,6 +80,29 @@ def test_rates_and_answers_are_of_the_last_minute() -> None:
     slowest = quantile_s(answers, 1.0)
     assert slowest is not None
     assert slowest <= 0.0025
+
+
+def test_a_gateway_that_starts_again_counts_anew_and_shows_no_negative_rate() -> None:
+    status = connection("line", UP, pump=UP)
+    recent = Recent()
+    status.samples = 1_000
+    for _ in range(50):
+        status.units["pump"].latency.add(0.002)
+    recent.note([status], 0.0)
+    anew = connection("line", UP, pump=UP)
+    anew.units["pump"].latency.add(0.3)
+    assert recent.samples_per_s(anew, 10.0) == 0.0
+    assert sum(recent.answers("line", anew.units["pump"])) == 1
+
+
+def test_a_gateway_that_runs_apart_is_shown_with_what_waits_there(api: RunningApi) -> None:
+    api.gateways["roof"] = GatewayStatus(gateway_id="roof", is_present=True, waiting_by_lane={"telemetry": 4})
+    api.gateways["cellar"] = GatewayStatus(gateway_id="cellar", detail="it is not connected to the bus")
+    with api.client(Role.OPERATOR) as client:
+        shown = client.get("/api/gateway").json()["gateways"]
+    assert [each["id"] for each in shown] == ["cellar", "roof"]
+    assert shown[0]["detail"] == "it is not connected to the bus"
+    assert (shown[1]["waiting"], shown[1]["oldest_at"]) == ({"telemetry": 4}, None)
 
 
 def test_a_device_that_came_after_the_first_note_shows_all_its_answers() -> None:

@@ -11,7 +11,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families
 
 from facility.clock import NS_PER_S
-from gateway.events import LATENCY_BOUNDS_S, ConnectionState, UnitStatus
+from gateway.events import LATENCY_BOUNDS_S, ConnectionState, GatewayStatus, UnitStatus
 from people.model import Role
 from tests.dashboards.running_api import RunningApi, running_api
 
@@ -52,6 +52,19 @@ def let_a_pump_be_slow(api: RunningApi) -> None:
     for seconds in (0.004, 0.3, 99.0):
         unit.latency.add(seconds)
     wire.units["pump-1"] = unit
+
+
+def let_a_gateway_fall_behind(api: RunningApi) -> None:
+    """Let a gateway that runs apart have lost the bus some time ago."""
+    api.gateways["roof"] = GatewayStatus(
+        gateway_id="roof",
+        detail="it is not connected to the bus",
+        reported_ns=1_800_000_100 * NS_PER_S,
+        waiting_by_lane={"state": 7, "telemetry": 900},
+        waiting_bytes=50_000,
+        oldest_ns=1_800_000_000 * NS_PER_S,
+        dropped_by_lane={"telemetry": 3},
+    )
 
 
 def test_a_scrape_tells_how_every_connection_and_device_is(api: RunningApi) -> None:
@@ -118,8 +131,21 @@ def test_with_a_token_only_who_brings_it_is_answered(tmp_path: Path) -> None:
         assert client.get("/metrics", headers=proxied).status_code == 200
 
 
+def test_a_gateway_that_runs_apart_tells_what_waits_in_its_spool(api: RunningApi) -> None:
+    let_a_gateway_fall_behind(api)
+    series = scraped(api)
+    assert series["watchkeeper_gateway_up"] == {labelled(gateway="roof"): 0}
+    assert series["watchkeeper_gateway_spool_waiting"] == {
+        labelled(gateway="roof", lane="state"): 7,
+        labelled(gateway="roof", lane="telemetry"): 900,
+    }
+    assert series["watchkeeper_gateway_spool_dropped_total"] == {labelled(gateway="roof", lane="telemetry"): 3}
+    assert series["watchkeeper_gateway_spool_oldest_timestamp_seconds"] == {labelled(gateway="roof"): 1_800_000_000}
+
+
 def test_the_documentation_names_every_figure_and_no_other(api: RunningApi) -> None:
     let_a_pump_be_slow(api)
+    let_a_gateway_fall_behind(api)
     given = {name for name in scraped(api) if name.startswith("watchkeeper_")}
     given = {re.sub(r"_(bucket|count|sum|created)$", "", name) for name in given if not name.endswith("_created")}
     table = re.findall(r"^\| `(watchkeeper_\w+)", OPERATIONS.read_text(encoding="utf-8"), flags=re.MULTILINE)

@@ -152,6 +152,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/site": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change Site
+         * @description Take over a site file: what it does not change goes on untouched, and a file with mistakes changes nothing.
+         */
+        post: operations["change_site_api_site_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/alarms": {
         parameters: {
             query?: never;
@@ -388,8 +408,6 @@ export interface paths {
         /**
          * Request Command
          * @description Command a point and wait until the device shows it; the same request again does nothing twice.
-         *
-         *     Where no gateway runs in this process the answer comes before the outcome, which the live channel tells.
          */
         post: operations["request_command_api_commands_post"];
         delete?: never;
@@ -679,6 +697,16 @@ export interface components {
             reason: string;
         };
         /**
+         * ChangeSite
+         * @description Make the site what a site file says.
+         */
+        ChangeSite: {
+            /** Text */
+            text: string;
+            /** Reason */
+            reason: string;
+        };
+        /**
          * CommandDetail
          * @description One command with what happened to it.
          */
@@ -897,6 +925,8 @@ export interface components {
             now: string;
             /** Connections */
             connections: components["schemas"]["GatewayConnectionView"][];
+            /** Gateways */
+            gateways: components["schemas"]["RemoteGatewayView"][];
             /** Queues */
             queues: components["schemas"]["QueueView"][];
             /** Loop Lag P99 Ms */
@@ -1042,6 +1072,30 @@ export interface components {
             waiting: number;
             /** Dropped */
             dropped: number;
+        };
+        /**
+         * RemoteGatewayView
+         * @description How one gateway is that runs apart, as it last reported.
+         */
+        RemoteGatewayView: {
+            /** Id */
+            id: string;
+            /** Present */
+            present: boolean;
+            /** Detail */
+            detail: string;
+            /** Reported At */
+            reported_at: string | null;
+            /** Waiting */
+            waiting: {
+                [key: string]: number;
+            };
+            /** Oldest At */
+            oldest_at: string | null;
+            /** Dropped */
+            dropped: {
+                [key: string]: number;
+            };
         };
         /**
          * RequestCommand
@@ -1624,6 +1678,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["StatusView"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_site_api_site_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "x-watchkeeper"?: string | null;
+            };
+            path?: never;
+            cookie?: {
+                watchkeeper_session?: string | null;
+            };
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeSite"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FacilityView"];
                 };
             };
             /** @description Client Error */

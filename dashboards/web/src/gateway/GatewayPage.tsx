@@ -4,7 +4,7 @@ import { gatewayQuery, statusQuery } from "../api/queries";
 import type { GatewayView } from "../api/types";
 import { LoadState } from "../shell/LoadState";
 import { useTimes } from "../text/format";
-import { ConnectionTable } from "./ConnectionTable";
+import { ConnectionTable, LastGood, StateMark } from "./ConnectionTable";
 import { troubleOf } from "./trouble";
 
 /** How the gateway is: what is down first, and in words. */
@@ -27,6 +27,7 @@ export function GatewayPage() {
         )}
       </section>
       <div className="stack">
+        {gateway.data.gateways.length > 0 && <RemoteGateways gateway={gateway.data} />}
         <Queues gateway={gateway.data} />
         <Facts />
       </div>
@@ -50,6 +51,32 @@ function Summary({ gateway }: { gateway: GatewayView }) {
     >
       {words}
     </p>
+  );
+}
+
+/** Gateways that run apart, the absent ones first. */
+function RemoteGateways({ gateway }: { gateway: GatewayView }) {
+  const { t } = useTranslation();
+  return (
+    <section className="panel">
+      <header>
+        <h2>{t("gateway.elsewhere")}</h2>
+      </header>
+      <dl className="facts body">
+        {gateway.gateways.map((remote) => (
+          <div key={remote.id} className="fact">
+            <dt>{remote.id}</dt>
+            <dd>
+              <StateMark state={remote.present ? "up" : "down"} />
+              {remote.detail && <p>{remote.detail}</p>}
+              <p className="secondary">
+                {t("gateway.reported")} <LastGood at={remote.reported_at} now={gateway.now} />
+              </p>
+            </dd>
+          </div>
+        ))}
+      </dl>
+    </section>
   );
 }
 
