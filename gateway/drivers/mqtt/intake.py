@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from facility.quality import Quality
+from facility.quality import BAD_FROM, Quality
 from facility.samples import Sample, SampleBatch
 from gateway.drivers.driver import DriverConfig
 from gateway.drivers.mqtt.duplicates import Duplicates
@@ -45,8 +45,8 @@ class Intake:
         self._units = units
         self._reports = reports
         self._duplicates = Duplicates()
-        self._troubles: defaultdict[str, Trouble] = defaultdict(Trouble)
-        """By device, so that each trouble is logged once."""
+        self._troubled: defaultdict[str, Trouble] = defaultdict(Trouble)
+        """Devices that ever said something bad, so that each trouble is logged once."""
 
     def take(self, messages: Sequence[Message], acknowledge: Callable[[Sequence[int]], None]) -> None:
         """Deliver what messages say, all at once; ``acknowledge`` is called with their numbers once it is committed."""
@@ -102,10 +102,12 @@ class Intake:
         if reading.lost:
             self._lose_by_its_own_word(unit, reading)
             return
-        if unit.hear(reading, now_ns):
-            self._log("MQTT device is back", unit)
+        bad = reading.bad
+        if unit.hear(reading, bad, now_ns):
+            log.info("MQTT device is back", connection=self._config.connection.id, asset=unit.asset_id)
             self._tell_state()
-        self._log_change(reading, message.topic)
+        if bad or reading.asset_id in self._troubled:
+            self._log_change(reading, bad, message.topic)
         if not message.retained:
             self._reports.offer(sample for sample in reading.samples if sample.quality != Quality.UNCERTAIN_BUFFERED)
         self._status.duplicates += self._duplicates.thin(reading)
@@ -123,8 +125,7 @@ class Intake:
         self, samples: Sequence[Sample], events: Sequence[DeviceEvent], acknowledge: Callable[[], None] | None
     ) -> None:
         status = self._status
-        reading = Reading("", list(samples))
-        bad = reading.bad
+        bad = sum(sample.quality >= BAD_FROM for sample in samples)
         status.samples += len(samples)
         status.errors += bad
         if bad < len(samples):
@@ -149,13 +150,9 @@ class Intake:
         more = [f"{len(lost) - MAX_UNIT_NAMES} more"] if len(lost) > MAX_UNIT_NAMES else []
         self._status.detail = f"lost: {', '.join(lost[:MAX_UNIT_NAMES] + more)}" if lost else ""
 
-    def _log(self, event: str, unit: Unit) -> None:
-        log.info(event, connection=self._config.connection.id, asset=unit.asset_id)
-
-    def _log_change(self, reading: Reading, topic: str) -> None:
+    def _log_change(self, reading: Reading, bad: int, topic: str) -> None:
         """Log once when a device's payloads turn bad and once when they are good again."""
-        trouble, now_s = self._troubles[reading.asset_id], time.monotonic()
-        bad = reading.bad
+        trouble, now_s = self._troubled[reading.asset_id], time.monotonic()
         if bad and trouble.bad(now_s):
             log.warning(
                 "MQTT payload has bad values; compare what the device publishes with its profile",
@@ -163,5 +160,5 @@ class Intake:
                 topic=topic,
                 points=bad_points(self._units[reading.asset_id].points, reading.samples),
             )
-        elif not bad and trouble.told and trouble.good(now_s):
+        elif not bad and trouble.good(now_s):
             log.info("MQTT payload is good again", connection=self._config.connection.id, topic=topic)

@@ -12,6 +12,7 @@ import contextlib
 import select
 import socket
 import ssl
+import struct
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -19,6 +20,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import structlog
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
@@ -139,6 +141,8 @@ class Session:
         self._next_burst_s = 0.0
         self._owed: deque[int] = deque()
         """Numbers to acknowledge."""
+        self._unsent = b""
+        """Acknowledgements of which the network has not taken all; nothing else may be sent before them."""
         self._published: dict[int, asyncio.Future[ReasonCode]] = {}
         self._is_stopping = False
         self._is_woken = False
@@ -250,7 +254,8 @@ class Session:
         poller = select.poll()
         poller.register(self._ear, select.POLLIN)
         while not self._is_stopping and (connection := self._client.socket()) is not None:
-            wanted = select.POLLIN | select.POLLOUT if self._client.want_write() else select.POLLIN
+            has_more = self._unsent or self._client.want_write()
+            wanted = select.POLLIN | select.POLLOUT if has_more else select.POLLIN
             poller.register(connection, wanted)
             ready = dict(poller.poll(LOOK_ROUND_S * 1000))
             if self._ear.fileno() in ready:
@@ -276,9 +281,14 @@ class Session:
                 return
 
     def _send_what_waits(self) -> None:
-        while self._owed:
-            self._client.ack(self._owed.popleft(), 1)
-        if self._client.want_write():
+        """Send all acknowledgements at once, since paho would send each by itself; then what paho has."""
+        if not self._client.want_write():
+            self._unsent += b"".join(_acknowledgement(self._owed.popleft()) for _ in range(len(self._owed)))
+        connection = self._client.socket()
+        if self._unsent and connection is not None:
+            with contextlib.suppress(BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                self._unsent = self._unsent[connection.send(self._unsent) :]
+        if not self._unsent and self._client.want_write():
             self._client.loop_write()
 
     def _say_goodbye(self) -> None:
@@ -420,6 +430,11 @@ class Session:
     def _on_want_write(self, _client: Client, _userdata: object, _socket: object) -> None:
         if threading.current_thread() is not self._thread:
             self._wake()
+
+
+def _acknowledgement(number: int) -> bytes:
+    """Return the packet PUBACK; MQTT 3.1.1 and 5, section 3.4, where 5 may leave out the reason "success"."""
+    return struct.pack(">BBH", PacketTypes.PUBACK << 4, 2, number)
 
 
 def _message(message: MQTTMessage) -> Message:

@@ -39,11 +39,10 @@ class Unit:
         self.is_lost = False
         self.status.state, self.status.detail = ConnectionState.CONNECTING, "nothing heard yet"
 
-    def hear(self, reading: Reading, now_ns: int) -> bool:
-        """Take note of what it said; return whether it was lost until now."""
+    def hear(self, reading: Reading, bad: int, now_ns: int) -> bool:
+        """Take note of what it said, ``bad`` samples among it; return whether it was lost until now."""
         self._heard_ns = now_ns
         status, was_lost = self.status, self.is_lost
-        bad = reading.bad
         status.requests += 1
         status.refusals += bad > 0
         if bad < len(reading.samples):
