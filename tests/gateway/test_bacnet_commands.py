@@ -142,3 +142,23 @@ async def test_the_figures_of_each_asset_count_what_was_asked_of_it(plant: Plant
     assert sum(unit.latency.counts) >= 1
     assert unit.last_good_ns > 0
     assert unit.refusals >= 1, "one of its objects does not exist"
+
+
+async def test_a_command_does_not_wait_behind_the_polls_of_a_slow_device() -> None:
+    panel, collector = FieldDevice(free_port(), analogs=120, has_multiple=False), Collector()
+    polled: dict[str, PointPlace] = {f"v{n}": (analog(), {"object": f"analog-input,{n}"}) for n in range(1, 121)}
+    devices = (air_handler(), device("many", 100, polled, {"poll_s": 0.05, "reconcile_s": 0.05, "cov": False}))
+    config = driver_config(Protocol.BACNET_IP, panel.port, devices, collector, options={"timeout_s": 5.0})
+    driver = BacnetDriver(config)
+    async with running(driver):
+        await until(lambda: config.status.state is ConnectionState.UP)
+        panel.answer_after(0.05)
+        unit = config.status.units["many"]
+        before = unit.requests
+        await until(lambda: unit.requests > before + 4)  # a reading of hundreds of slow requests is under way
+        before = unit.requests
+        await driver.write(PointWrite(point=point_of(config, MODE), value=2.0, priority=8))
+        assert unit.requests - before < 20, "two requests of its own, and the few polls that were out already"
+        assert str(panel.object("multi-state-output", 1).presentValue) == "3"
+    await until(lambda: panel.thinking == 0)
+    panel.stop()

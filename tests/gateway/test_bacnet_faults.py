@@ -9,10 +9,16 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 
+import pytest
+
 from facility.equipment import PointKind
 from facility.model import Protocol
 from facility.quality import Quality
 from gateway.drivers.bacnet import BacnetDriver
+from gateway.drivers.bacnet.frames import Address, Link, link
+from gateway.drivers.bacnet.opening import open_station
+from gateway.drivers.bacnet.services import Confirmed, EventNotification
+from gateway.drivers.bacnet.station import LocalSide, TooLargeError
 from gateway.drivers.driver import DriverConfig
 from gateway.events import ConnectionState
 from tests.gateway.bacnet_device import FieldDevice
@@ -130,3 +136,22 @@ async def test_a_dead_device_with_many_objects_is_given_up_after_a_few_requests(
         await until(
             lambda: collector.last(200) is not None and collector.qualities(200)[-1] is Quality.BAD_COMMUNICATION
         )
+
+
+async def test_whatever_a_device_reports_only_what_is_watched_is_kept_and_answers_have_an_end() -> None:
+    port = free_port()
+    async with open_station(Address(LOOPBACK, port), LocalSide()) as station:
+        driver = BacnetDriver(config_of(port, Collector()))
+        for number in range(20_000):
+            event = EventNotification(1, 2001, ("analog-input", number), b"", ack_required=True, to_state=1, text="")
+            driver._on_event(event)
+        assert len(driver._events) == 1, "one for each object that is watched, however many come"
+        asked = asyncio.create_task(
+            station.request(Address(LOOPBACK, port), Confirmed.READ_PROPERTY, b"", timeout_s=60.0)
+        )
+        await asyncio.sleep(0)
+        for number in range(200):  # an answer in segments without end
+            segment = bytes([0x3C, 0, number, 1, Confirmed.READ_PROPERTY]) + bytes(1_400)
+            station.datagram_received(link(Link.UNICAST, bytes([1, 0]) + segment), (LOOPBACK, port))
+        with pytest.raises(TooLargeError):
+            await asked
