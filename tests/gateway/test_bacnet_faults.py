@@ -155,3 +155,15 @@ async def test_whatever_a_device_reports_only_what_is_watched_is_kept_and_answer
             station.datagram_received(link(Link.UNICAST, bytes([1, 0]) + segment), (LOOPBACK, port))
         with pytest.raises(TooLargeError):
             await asked
+
+
+async def test_a_device_that_dies_while_hundreds_of_objects_are_subscribed_to_is_found_soon() -> None:
+    panel, collector = FieldDevice(free_port(), analogs=200), Collector()
+    points = {f"v{number}": (analog(), {"object": f"analog-input,{number}"}) for number in range(1, 201)}
+    unit = device("many", 1, points, {"reconcile_s": 3600, "cov_lifetime_s": 300})
+    config = driver_config(Protocol.BACNET_IP, panel.port, (unit,), collector, options={"timeout_s": 0.5})
+    async with running(BacnetDriver(config)):
+        await until(lambda: panel.subscriptions > 5)
+        panel.stop()
+        await until(lambda: config.status.state is ConnectionState.DOWN, within_s=30)
+        assert config.status.units["many"].timeouts < 40

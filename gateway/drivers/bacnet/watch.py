@@ -38,6 +38,9 @@ RETRY_S: Final = 0.5
 HELLO_EVERY_S: Final = 10.0
 """Wall time within which a device's introductions count as one; some repeat theirs whenever anybody looks."""
 
+SUBSCRIBED_AT_A_TURN: Final = 64
+"""Subscriptions that are made or renewed before the readings that are due have their turn."""
+
 LONGEST_SLEEP_S: Final = 1.0
 """Wall time; a clock that is set forward is noticed within it."""
 
@@ -92,14 +95,19 @@ class Watch:
         return any(value is not None for value in said.values()), samples
 
     async def subscribe_due(self, peer: Peer) -> None:
-        """Make and renew the subscriptions that are due."""
+        """Make and renew subscriptions that are due, a part of them at a turn, since readings wait meanwhile."""
         due_s = now_s()
         due = [
             watched
             for watched in self.objects.values()
             if watched.is_readable and watched.takes_cov and due_s >= watched.renew_at
         ]
-        await asyncio.gather(*(self._subscribe(peer, watched) for watched in due))
+        for start in range(0, min(len(due), SUBSCRIBED_AT_A_TURN), peer.in_flight):
+            part = due[start : start + peer.in_flight]
+            if not any(await asyncio.gather(*(self._subscribe(peer, watched) for watched in part))):
+                for watched in part:
+                    watched.read_at = now_s()  # a reading tells whether the device is there at all
+                return
 
     def note_hello(self) -> None:
         """The device may have restarted and forgotten us: read and subscribe to everything again, now and then."""
@@ -199,13 +207,15 @@ class Watch:
         for each in self.objects.values():
             each.renew_at = 0.0
 
-    async def _subscribe(self, peer: Peer, watched: WatchedObject) -> None:
+    async def _subscribe(self, peer: Peer, watched: WatchedObject) -> bool:
+        """Make or renew one subscription; return whether the device answered."""
         lifetime_s, asked_at = watched.schedule.cov_lifetime_s, now_s()
         watched.renew_at = math.inf
         try:
             await peer.subscribe(watched.id, lifetime_s, confirmed=self._cov_confirmed)
         except NoAnswerError:
             watched.renew_at = now_s() + RETRY_S
+            return False
         except RefusedError as error:
             watched.takes_cov, watched.lapses_at = False, math.inf
             watched.read_at = min(watched.read_at, now_s() + self._interval_s(watched))
@@ -219,6 +229,7 @@ class Watch:
             # The device may have said hello in between: then it forgot this one too, and the renewal stays due.
             watched.renew_at = min(watched.renew_at, now_s() + lifetime_s / 2)
             watched.lapses_at, watched.has_lapsed = asked_at + lifetime_s, False
+        return True
 
     def _count_overruns(self, due: Sequence[ObjectId], asked_at: float) -> None:
         late = [
