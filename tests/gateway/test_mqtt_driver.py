@@ -351,6 +351,30 @@ async def test_a_network_thread_that_dies_is_replaced_and_nothing_is_lost(
         await until(lambda: config.status.state is ConnectionState.UP)
 
 
+async def test_a_network_thread_that_is_stuck_is_replaced(
+    mosquitto: Mosquitto, field: Field, root: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collector = Collector()
+    stuck, released = threading.Event(), threading.Event()
+
+    def take(message: MQTTMessage) -> Message:
+        if not stuck.is_set():
+            stuck.set()
+            released.wait(60)
+        return copied(message)
+
+    copied = session._message
+    monkeypatch.setattr(session, "_message", take)
+    monkeypatch.setattr(session, "STUCK_S", 1.5)
+    config = config_of(mosquitto, root, collector)
+    async with subscribed(config):
+        field.badge("e-1")
+        await until(lambda: collector.events)
+        assert collector.qualities(SPEED) == [Quality.BAD_COMMUNICATION]
+        released.set()
+        await until(lambda: config.status.state is ConnectionState.UP)
+
+
 async def test_topics_of_an_earlier_configuration_do_not_clog_the_session(
     mosquitto: Mosquitto, field: Field, root: str
 ) -> None:

@@ -227,6 +227,27 @@ async def test_a_device_that_misses_its_heartbeat_is_lost_once_and_comes_back_wi
     assert lift.units["door-1"].timeouts == 0, "a door has nothing to say while nobody comes"
 
 
+async def test_a_thousand_doors_are_read_through_one_subscription(tmp_path: Path) -> None:
+    broker = broker_in(tmp_path, "allow_anonymous true", "log_type subscribe")
+    doors = tuple(
+        device(
+            f"door-{key}", key, {"battery": (analog("V"), {"topic": f"harbour/door-{key}/battery", "format": "text"})}
+        )
+        for key in range(1, 1001)
+    )
+    collector = Collector()
+    options = {"client_id": "gateway", "subscribe": ["harbour/+/battery"]}
+    config = driver_config(Protocol.MQTT, broker.port, doors, collector, options=options)
+    with broker.running():
+        async with subscribed(config):
+            await publish(broker.port, "harbour/door-777/battery", "3.1")
+            await publish(broker.port, "harbour/stranger/battery", "1.0")
+            await publish(broker.port, "harbour/door-5/battery", "2.9")
+            await until(lambda: collector.last(5) == (2.9, Quality.GOOD))
+    assert {sample.point for sample in collector.samples} == {777, 5}
+    assert (tmp_path / "mosquitto.log").read_text().count("gateway 1 harbour/") == 1
+
+
 async def test_a_burst_is_one_delivery_and_its_acknowledgements_one_wake_up(tmp_path: Path) -> None:
     broker = broker_in(tmp_path, "allow_anonymous true", "max_inflight_messages 1000")
     collector = Collector()

@@ -12,11 +12,15 @@ from hypothesis import strategies as st
 from facility.clock import NS_PER_MS, NS_PER_S
 from facility.equipment import PointKind
 from facility.errors import ConfigurationError
+from facility.model import Protocol
 from facility.quality import BAD_FROM, Quality
+from gateway.drivers.mqtt import MqttDriver
 from gateway.drivers.mqtt.reading import Reading
+from gateway.drivers.mqtt.session import Message
 from gateway.drivers.mqtt.source_time import source_time
+from gateway.drivers.mqtt.topic_source import TopicSource
 from gateway.drivers.mqtt.topics import DeviceTopic, compile_topics, decoded
-from tests.gateway.driver_site import PointPlace, analog, device, states
+from tests.gateway.driver_site import Collector, PointPlace, analog, device, driver_config, states
 
 NOW_NS = 1_760_000_000 * NS_PER_S
 NOW_MS = NOW_NS / NS_PER_MS
@@ -177,3 +181,102 @@ def _encodable(document: object) -> bool:
     except orjson.JSONEncodeError:
         return False
     return True
+
+
+def test_a_gateway_of_many_tanks_is_read_by_list_index_and_by_keys_with_dots() -> None:
+    points: dict[str, PointPlace] = {
+        "level": (analog("m"), {"topic": "t", "path": "tanks.1.level"}),
+        "volume": (analog(), {"topic": "t", "path": ["tanks", 0, "vol.m3"]}),
+        "missing": (analog(), {"topic": "t", "path": "tanks.7.level"}),
+    }
+    topic = only(compile_topics([device("tank-1", 1, points)]))
+    reading = read(topic, orjson.dumps({"tanks": [{"vol.m3": 4.0}, {"level": "2.5"}]}))
+    assert [sample.value for sample in reading.samples[:2]] == [2.5, 4.0]
+    assert reading.samples[2].quality is Quality.BAD_MALFORMED
+
+
+def test_a_list_that_is_a_document_of_its_own_is_not_several_records() -> None:
+    level: PointPlace = (analog("m"), {"topic": "t", "path": "1.level"})
+    topic = only(compile_topics([device("tank-1", 1, {"level": level})]))
+    reading = read(topic, orjson.dumps([{"level": 1}, {"level": 2}]))
+    assert [sample.value for sample in reading.samples] == [2.0]
+
+
+def test_a_payload_may_be_one_bare_number() -> None:
+    topic = only(compile_topics([device("tank-1", 1, {"level": (analog("m"), {"topic": "t", "path": ""})})]))
+    assert read(topic, b"21.5").samples[0].value == 21.5
+    assert read(topic, b'"21.5"').samples[0].value == 21.5
+
+
+@pytest.mark.parametrize(
+    ("payload", "value", "quality"),
+    [
+        (b"21.5", 21.5, Quality.GOOD),
+        (b" 21.5\n", 21.5, Quality.GOOD),
+        (b"-1e3", -1000.0, Quality.GOOD),
+        (b"", math.nan, Quality.BAD_MALFORMED),
+        (b"n/a", math.nan, Quality.BAD_MALFORMED),
+        (b"nan", math.nan, Quality.BAD_NOT_A_NUMBER),
+        (b"\xff", math.nan, Quality.BAD_MALFORMED),
+        (b"1" * 5000, math.nan, Quality.BAD_MALFORMED),
+    ],
+)
+def test_plain_text_is_read_as_the_number_that_it_is(payload: bytes, value: float, quality: Quality) -> None:
+    level: PointPlace = (analog("m"), {"topic": "t", "format": "text"})
+    topic = only(compile_topics([device("tank-1", 1, {"level": level})]))
+    (sample,) = read(topic, payload).samples
+    assert sample.quality is quality
+    assert sample.value == pytest.approx(value, nan_ok=True)
+
+
+def test_a_state_in_plain_text_is_read_by_its_name() -> None:
+    door: PointPlace = (states(PointKind.MULTISTATE, closed=0, open=2), {"topic": "t"})
+    topic = only(compile_topics([device("door-1", 1, {"door": door}, {"format": "text"})]))
+    assert read(topic, b"OPEN").samples[0].value == 2.0
+
+
+def test_two_assets_in_one_payload_are_read_each_by_its_own_profile() -> None:
+    devices = [
+        device("fan-1", 1, {"speed": (analog(), {"topic": "t", "path": "fans.a"})}, {"time": "at"}),
+        device("fan-2", 2, {"speed": (analog(), {"topic": "t", "path": "fans.b"})}),
+    ]
+    source = TopicSource(compile_topics(devices))
+    said = Message(
+        "t", orjson.dumps({"fans": {"a": 1, "b": 2}, "at": NOW_MS - 1000}), retained=False, again=False, number=0
+    )
+    first, second = source.read(said, NOW_NS, speed=1.0)
+    assert (first.asset_id, first.samples[0].value, second.asset_id, second.samples[0].value) == (
+        "fan-1",
+        1.0,
+        "fan-2",
+        2.0,
+    )
+    assert first.samples[0].source_time_ns < second.samples[0].source_time_ns == NOW_NS
+
+
+def test_a_meter_whose_topic_ends_in_a_serial_number_is_read_whatever_that_is() -> None:
+    energy: PointPlace = (analog("kWh"), {"topic": "meters/hall/+/energy", "format": "text"})
+    source = TopicSource(compile_topics([device("meter-1", 1, {"energy": energy})]))
+    for serial in ("A-17", "B-03"):
+        said = Message(f"meters/hall/{serial}/energy", b"5", retained=False, again=False, number=0)
+        assert source.read(said, NOW_NS, speed=1.0)[0].samples[0].value == 5.0
+    stranger = Message("meters/hall/energy", b"5", retained=False, again=False, number=0)
+    assert source.read(stranger, NOW_NS, speed=1.0) == []
+
+
+@pytest.mark.parametrize(
+    ("mapping", "settings", "complaint"),
+    [
+        ({"topic": "t", "format": "xml"}, {}, "json or text"),
+        ({"topic": "a/b+", "path": "x"}, {}, "shares its level"),
+        ({"topic": "t", "event": True, "id": "i", "format": "text"}, {}, "identity of its own"),
+        ({"topic": "t", "path": "x"}, {"qos": 2}, "write 0 or 1"),
+        ({"topic": "t", "path": "x"}, {"heartbeat_s": "soon"}, "write seconds"),
+    ],
+)
+def test_a_profile_that_cannot_work_is_told_with_what_to_write(
+    mapping: dict[str, object], settings: dict[str, object], complaint: str
+) -> None:
+    tank = device("tank-1", 1, {"level": (analog("m"), mapping)}, settings)
+    with pytest.raises(ConfigurationError, match=complaint):
+        MqttDriver(driver_config(Protocol.MQTT, 1, (tank,), Collector()))

@@ -224,6 +224,8 @@ class MqttDriver:
         while True:
             self._config.pulse.turn("silence")
             await asyncio.sleep(LOOK_S)
+            if self._session is not None:
+                self._session.give_up_if_stuck()
             if self._status.state is ConnectionState.UP:
                 self._lose_silent()
                 self._ask_for_births()

@@ -14,6 +14,7 @@ import socket
 import ssl
 import struct
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple, Protocol
@@ -35,6 +36,9 @@ GATHER_S: Final = 0.02
 
 LOOK_ROUND_S: Final = 1.0
 """Longest wall time for which the thread sleeps: it keeps the connection alive."""
+
+STUCK_S: Final = 60.0
+"""Wall time without a turn after which the thread counts as stuck: far more than a call to a broker takes."""
 
 FAREWELL_S: Final = 1.0
 """Wall time that the broker has to take our goodbye."""
@@ -144,6 +148,8 @@ class Session:
         self._unsent = b""
         """Acknowledgements of which the network has not taken all; nothing else may be sent before them."""
         self._published: dict[int, asyncio.Future[ReasonCode]] = {}
+        self._turned_s = time.monotonic()
+        """When the thread last turned."""
         self._is_stopping = False
         self._is_woken = False
         self._ear, self._bell = socket.socketpair()
@@ -207,6 +213,12 @@ class Session:
         self._is_stopping = True
         self._wake()
 
+    def give_up_if_stuck(self) -> None:
+        """End the session for its listener if the thread does not turn any more; nobody can end the thread itself."""
+        if time.monotonic() - self._turned_s > STUCK_S and not self.ended.done():
+            self._is_stopping = True
+            self._end(Ending("the network thread is stuck; another one is started"))
+
     async def close(self) -> None:
         """Say goodbye and wait for the thread; the broker keeps the session.
 
@@ -257,6 +269,7 @@ class Session:
             has_more = self._unsent or self._client.want_write()
             wanted = select.POLLIN | select.POLLOUT if has_more else select.POLLIN
             poller.register(connection, wanted)
+            self._turned_s = time.monotonic()
             ready = dict(poller.poll(LOOK_ROUND_S * 1000))
             if self._ear.fileno() in ready:
                 self._ear.recv(64)
@@ -315,6 +328,7 @@ class Session:
             with contextlib.suppress(OSError):
                 connection.close()
         self._ear.close()
+        self._bell.close()
 
     def _wake(self) -> None:
         """Ring for the thread; from any thread."""
@@ -350,7 +364,6 @@ class Session:
 
     def _end(self, ending: Ending) -> None:
         self._hand_over()
-        self._bell.close()
         for confirmed in self._published.values():
             if not confirmed.done():
                 confirmed.set_exception(ConnectionError(ending.reason))
