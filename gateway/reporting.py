@@ -92,11 +92,10 @@ class Reporter:
         slots = self._slot[np.minimum(batch.point, len(self._slot) - 1)]
         news = slots < 0
         rows = np.flatnonzero(slots >= 0)
-        if len(np.unique(slots[rows])) == len(rows):
-            news[rows] = self._judge(slots[rows], batch, rows)
-        else:  # a device that gathered before it spoke: each sample depends on the one before it
-            for row in rows:
-                news[row] = self._judge(slots[row : row + 1], batch, np.array([row]))[0]
+        turns = _turns(slots[rows])
+        for turn in range(int(turns.max(initial=-1)) + 1):  # once, unless a device gathered before it spoke
+            chosen = rows[turns == turn]
+            news[chosen] = self._judge(slots[chosen], batch, chosen)
         return news
 
     def _judge(
@@ -136,6 +135,17 @@ class Reporter:
             low = np.where(edges <= value, np.maximum(low, edges), low)
             high = np.where(edges >= value, np.minimum(high, edges), high)
         self._low[slots], self._high[slots] = low, high
+
+
+def _turns(slots: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return for each sample how many of the same point stand before it."""
+    order = np.argsort(slots, kind="stable")
+    ordered, places = slots[order], np.arange(len(slots))
+    is_first = np.ones(len(slots), np.bool_)
+    is_first[1:] = ordered[1:] != ordered[:-1]
+    turns = np.empty(len(slots), np.int64)
+    turns[order] = places - np.maximum.accumulate(np.where(is_first, places, 0))
+    return turns
 
 
 def report_of(point: Point, entry: object) -> ReportDefinition | None:

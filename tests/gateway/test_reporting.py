@@ -159,6 +159,17 @@ def test_whatever_comes_nobody_errs_by_more_than_the_deadband_and_no_turn_is_los
         assert row.gateway_time_ns - last.gateway_time_ns < heartbeat_s * SECOND
 
 
+@given(st.lists(st.tuples(st.integers(0, 3), st.floats(-5, 5)), max_size=40), st.integers(1, 40))
+def test_however_a_burst_is_cut_the_same_samples_are_news(samples: list[tuple[int, float]], size: int) -> None:
+    rows = [Sample(key, n * SECOND, n * SECOND, value, Quality.GOOD) for n, (key, value) in enumerate(samples)]
+    policies = {key: within(1.0 + key, heartbeat_s=7) for key in range(3)}  # the fourth point always reports
+    one_by_one, in_bursts = Reporter(policies), Reporter(policies)
+    bursts = [SampleBatch.of(rows[start : start + size]) for start in range(0, len(rows), size)]
+    assert [flag for burst in bursts for flag in in_bursts.news(burst).tolist()] == [
+        one_by_one.news(SampleBatch.of([row])).tolist()[0] for row in rows
+    ]
+
+
 def test_without_a_heartbeat_of_its_own_a_point_keeps_well_within_every_timeout() -> None:
     lost = rule(BadQuality(type="bad_quality", timeout_s=10))
     assert policy_of(point(), ReportDefinition(absolute=1), [lost], []).heartbeat_ns == 5 * SECOND
