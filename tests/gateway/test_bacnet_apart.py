@@ -15,7 +15,7 @@ from facility.errors import DeviceRefusedError, DeviceUnreachableError
 from facility.model import Point, Protocol
 from facility.quality import Quality
 from gateway.drivers.bacnet import BacnetDriver
-from gateway.drivers.bacnet.apart import MODULE, ApartDriver, open_bacnet_driver
+from gateway.drivers.bacnet.apart import MODULE, SILENT_FOR_S, ApartDriver, open_bacnet_driver
 from gateway.drivers.bacnet.pipe import Start, packed
 from gateway.drivers.driver import DriverConfig, PointWrite
 from gateway.events import ConnectionState
@@ -113,3 +113,16 @@ def test_only_a_load_that_others_would_feel_gets_a_process_of_its_own() -> None:
     assert isinstance(open_bacnet_driver(config_of(1, Collector(), "auto")), BacnetDriver)
     assert isinstance(open_bacnet_driver(config_of(1, Collector(), "auto", poll_s=0.001)), ApartDriver)
     assert isinstance(open_bacnet_driver(config_of(1, Collector(), "shared", poll_s=0.001)), BacnetDriver)
+
+
+async def test_a_process_that_hangs_misses_its_word_so_that_the_watchdog_replaces_it(panel: FieldDevice) -> None:
+    collector = Collector()
+    config = config_of(panel.port, collector)
+    loop = asyncio.get_running_loop()
+    async with running(driver := apart(config)):
+        await until(lambda: collector.last(VALUE) == (1.0, Quality.GOOD))
+        assert driver.pid
+        os.kill(driver.pid, signal.SIGSTOP)
+        await until(lambda: config.pulse.late(loop.time() + SILENT_FOR_S + 1.0) is not None)
+        os.kill(driver.pid, signal.SIGCONT)
+        await until(lambda: config.pulse.late(loop.time() + SILENT_FOR_S - 1.0) is None)

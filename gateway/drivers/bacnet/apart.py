@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import Sequence
-from dataclasses import fields
 from typing import Final
 
 import structlog
@@ -30,8 +29,18 @@ OWN_PROCESS_FROM: Final = 1_000.0
 """Objects per wall second from which ``process: auto`` means a process of its own: 0.12 ms each is then an eighth of a
 core, which Modbus and MQTT would feel."""
 
-_PARENTS: Final = frozenset({"connection_id", "units", "duplicates", "suppressed", "stalls"})
-"""Fields of the status that are the parent's own, or copied one by one."""
+LOOP: Final = "process"
+"""What the watchdog calls our loop."""
+
+SILENT_FOR_S: Final = 20.0
+"""Wall seconds without a word after which a child counts as stuck; it tells its figures twice a second."""
+
+_CONNECTION_FIGURES: Final = ("state", "detail", "samples", "errors", "last_good_ns", "dropped")
+_UNIT_FIGURES: Final = (
+    *("state", "detail", "requests", "timeouts", "refusals"),
+    *("overruns", "openings", "last_good_ns", "latency"),
+)
+"""What the child's driver counts; the other figures are made on the way from here on."""
 
 
 def objects_per_s(objects: Sequence[WatchedObject], speed: float) -> float:
@@ -101,6 +110,7 @@ class ApartDriver:
             start_new_session=True,  # an interrupt at the terminal is for the parent, which then ends the child
         )
         self._process = process
+        self._config.pulse.turn(LOOP)
         try:
             self._send(Start.of(self._config))
             await self._take_all(process)
@@ -117,6 +127,7 @@ class ApartDriver:
             while True:
                 self._config.pulse.turn("child")
                 self._take(await received(process.stdout))
+                self._config.pulse.turn(LOOP, within_s=SILENT_FOR_S)
 
     def _take(self, message: Message) -> None:
         match message:
@@ -200,13 +211,12 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 def _copy(source: ConnectionStatus, target: ConnectionStatus) -> None:
     """Copy figures into the objects that others hold."""
-    for item in fields(ConnectionStatus):
-        if item.name not in _PARENTS:
-            setattr(target, item.name, getattr(source, item.name))
+    for name in _CONNECTION_FIGURES:
+        setattr(target, name, getattr(source, name))
     for asset, unit in source.units.items():
         known = target.units.setdefault(asset, UnitStatus(asset_id=asset))
-        for item in fields(UnitStatus):
-            setattr(known, item.name, getattr(unit, item.name))
+        for name in _UNIT_FIGURES:
+            setattr(known, name, getattr(unit, name))
 
 
 def _again(kind: type[DeviceUnreachableError | DeviceRefusedError], message: str) -> Exception:

@@ -22,6 +22,7 @@ from gateway.drivers.bacnet.pipe import Asked, Delivered, Done, Message, Start, 
 from gateway.drivers.bacnet.together import until_one_ends
 from gateway.drivers.driver import DriverConfig, PointWrite
 from gateway.events import ConnectionStatus, Delivery
+from gateway.watchdog import watched
 
 FIGURES_EVERY_S: Final = 0.5
 """Wall seconds between two copies of the figures; a change of state is told at once."""
@@ -62,7 +63,8 @@ async def main() -> None:
     )
     driver = BacnetDriver(config)
     with contextlib.suppress(EOFError):
-        await until_one_ends(driver.run(), _do_tasks(reader, outlet, driver), _show_figures(outlet, status))
+        watchful = watched(driver.run(), config.pulse)
+        await until_one_ends(watchful, _do_tasks(reader, outlet, driver), _show_figures(outlet, status))
 
 
 async def _pipes() -> tuple[asyncio.StreamReader, Outlet]:

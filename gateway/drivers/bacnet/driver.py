@@ -29,7 +29,7 @@ from facility.samples import Sample, SampleBatch
 from gateway.breaker import backoff_s, draw_jitter
 from gateway.conversion import PointConverter
 from gateway.drivers.bacnet.commands import DATATYPES, check_writable, raw_value, stronger_holder, written_mapping
-from gateway.drivers.bacnet.figures import UnitFigures
+from gateway.drivers.bacnet.figures import LOOP, UnitFigures
 from gateway.drivers.bacnet.identity import identify
 from gateway.drivers.bacnet.names import ObjectId, parse_object
 from gateway.drivers.bacnet.objects import watched_objects
@@ -134,6 +134,7 @@ class BacnetDriver:
             NoAnswerError: It does not answer any more, or another device does.
             OSError: Our own port cannot be had, or nothing leads to the device.
         """
+        self._config.pulse.turn(LOOP)
         self.watch.forget()
         self._events.clear()
         connection, settings = self._config.connection, self._settings

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from gateway.drivers.bacnet.names import ObjectId
 from gateway.drivers.bacnet.objects import WatchedObject
 from gateway.drivers.driver import DriverConfig
 from gateway.events import ConnectionState, UnitStatus
+
+LOOP: Final = "readings"
+"""What the watchdog calls our loop; a long round of readings turns with every request that ends, either way."""
 
 
 class UnitFigures:
@@ -16,6 +20,7 @@ class UnitFigures:
     def __init__(self, config: DriverConfig, objects: Mapping[ObjectId, WatchedObject]) -> None:
         self._units = config.status.units
         self._clock = config.clock
+        self._pulse = config.pulse
         for device in config.devices:
             self._units[device.asset.id] = UnitStatus(asset_id=device.asset.id)
         self._of = {
@@ -26,6 +31,7 @@ class UnitFigures:
 
     def answered(self, objects: Sequence[ObjectId], seconds: float) -> None:
         """Count an answer that came after so many wall seconds."""
+        self._pulse.turn(LOOP)
         for unit in self._units_of(objects):
             unit.requests += 1
             unit.latency.add(seconds)
@@ -33,6 +39,7 @@ class UnitFigures:
 
     def silent(self, objects: Sequence[ObjectId]) -> None:
         """Count a request that nobody answered."""
+        self._pulse.turn(LOOP)
         for unit in self._units_of(objects):
             unit.requests += 1
             unit.timeouts += 1
