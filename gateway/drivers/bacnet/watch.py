@@ -68,6 +68,7 @@ class Watch:
         self._phases = _phases(tuple(objects), draw_jitter())
         self._speed = config.clock.speed
         self._phase = phase_of(config.connection.id)
+        self._has_told_of_polling = False
         self.reader = BatchReader()
         self._troubles: defaultdict[ObjectId, Trouble] = defaultdict(Trouble)
         """By object, so that each trouble is logged once."""
@@ -219,17 +220,23 @@ class Watch:
         except RefusedError as error:
             watched.takes_cov, watched.lapses_at = False, math.inf
             watched.read_at = min(watched.read_at, now_s() + self._interval_s(watched))
-            log.info(
-                "BACnet object takes no subscription; it is polled",
-                connection=self._config.connection.id,
-                object=watched.name,
-                reason=str(error),
-            )
+            self._tell_of_polling(watched, str(error))
         else:
             # The device may have said hello in between: then it forgot this one too, and the renewal stays due.
             watched.renew_at = min(watched.renew_at, now_s() + lifetime_s / 2)
             watched.lapses_at, watched.has_lapsed = asked_at + lifetime_s, False
         return True
+
+    def _tell_of_polling(self, watched: WatchedObject, reason: str) -> None:
+        """Log once that objects are polled; a device without subscriptions has hundreds of them."""
+        if not self._has_told_of_polling:
+            self._has_told_of_polling = True
+            log.info(
+                "BACnet device takes no subscription, at least for this object; whatever takes none is polled",
+                connection=self._config.connection.id,
+                object=watched.name,
+                reason=reason,
+            )
 
     def _count_overruns(self, due: Sequence[ObjectId], asked_at: float) -> None:
         late = [
