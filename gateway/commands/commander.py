@@ -27,7 +27,7 @@ from facility.storage.database import reading
 from facility.units import display_unit
 from gateway.breaker import backoff_s, draw_jitter
 from gateway.commands import repository, service
-from gateway.commands.lifecycle import IN_FLIGHT, CommandState, Happening
+from gateway.commands.lifecycle import IN_FLIGHT, RELEASING, CommandState, Happening
 from gateway.commands.model import Command, Release
 from gateway.commands.service import Site
 from gateway.drivers.driver import PointWrite
@@ -226,7 +226,7 @@ class Commander:
     async def _let_go(self, command: Command) -> None:
         """Take a command back from its device, for as long as that takes."""
         attempts = 0
-        while command.state in RELEASE_STATES:
+        while command.state in RELEASING:
             happening, detail = await self._answer_to(self._release(command))
             if happening is Happening.SILENCE:
                 if not attempts:
@@ -275,10 +275,6 @@ class Commander:
     def _point(self, command: Command) -> Point:
         """Return a command's point, also one that the site no longer has: its driver then says so."""
         return self.site.facility.ever.points[command.point_key]
-
-
-RELEASE_STATES: Final = frozenset({CommandState.EXPIRING, CommandState.RETURNING, CommandState.FAILING})
-"""States in which a device is being let go."""
 
 
 def _words(point: Point, value: float) -> str:

@@ -14,7 +14,7 @@ from facility.model import Facility
 from facility.storage.outbox import Topic, announce
 from facility.units import display_unit
 from gateway.commands import repository
-from gateway.commands.lifecycle import ENDED, CommandState, Happening, Transition, advance
+from gateway.commands.lifecycle import ENDED, RELEASING, CommandState, Happening, Transition, advance
 from gateway.commands.model import Command, Request, Writable, Writables
 from gateway.commands.tables import device_command
 from people import journal
@@ -67,7 +67,7 @@ def take_back(
     writable = site.writables.get(command.point_key)
     if writable is not None:
         _refuse_role(writable, actor)
-    if command.state in ENDED or command.state is CommandState.RETURNING:
+    if command.state in ENDED | RELEASING:
         return command
     other = repository.under_way(connection, command.point_key)
     if other is not None:
