@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import zoneinfo
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from facility.equipment import Definition
 
@@ -37,3 +38,21 @@ class BacnetOptions(Definition):
     """IANA zone of a device that only takes local time; ``None``: it is told UTC."""
     process: Literal["auto", "own", "shared"] = "auto"
     """Whether the driver has a process of its own: ``auto`` gives it one above a load that would slow the others."""
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_zone(cls, name: str | None) -> str | None:
+        if name is not None and name not in zoneinfo.available_timezones():
+            raise ValueError(f"{name!r} is no time zone; write an IANA name such as Asia/Shanghai")
+        return name
+
+    @field_validator("bbmd")
+    @classmethod
+    def _has_port(cls, place: str | None) -> str | None:
+        port = (place or "").partition(":")[2]
+        if port and not 0 < int(port) <= _LAST_PORT:
+            raise ValueError(f"{port} is no port; write a number from 1 to {_LAST_PORT}")
+        return place
+
+
+_LAST_PORT = 65_535

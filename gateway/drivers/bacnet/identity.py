@@ -8,7 +8,7 @@ from gateway.drivers.bacnet.frames import MAX_APDU, Address
 from gateway.drivers.bacnet.names import MAX_INSTANCE, ObjectId, object_of
 from gateway.drivers.bacnet.peer import Peer
 from gateway.drivers.bacnet.services import PropertyRef
-from gateway.drivers.bacnet.station import NoAnswerError, RefusedError, Station
+from gateway.drivers.bacnet.station import TRIES, NoAnswerError, RefusedError, Station
 from gateway.drivers.bacnet.tags import ObjectNumber
 
 IDENTIFIER: Final = PropertyRef("object-identifier")
@@ -38,20 +38,35 @@ async def identify(station: Station, at: Address, instance: int | None, *, timeo
     """
     if instance is None:
         return Identity(at)
-    found = await station.find(at, low=instance, high=instance, wait_s=timeout_s, only_one=True)
-    for each in found:
-        if each.address[:2] == at[:2]:
-            return Identity(each.address, each.device.max_apdu)
     peer = Peer(station, at, timeout_s=timeout_s)
+    for _ in range(TRIES):
+        introduced = await _introduced(station, at, instance, timeout_s)
+        if introduced:
+            return introduced
+        if await _is_there(peer, instance):
+            return Identity(at)
+    there = await _instance_of(peer) or await _instance_at(station, at, timeout_s)
+    answers = "another device answers" if there is None else f"device {there} answers"
+    raise WrongDeviceError(f"{answers} at {at}, and not device {instance}; correct device_instance or the address")
+
+
+async def _introduced(station: Station, at: Address, instance: int, timeout_s: float) -> Identity | None:
+    """Return the device that answers Who-Is, at the address or behind it; ``None`` where none does."""
+    found = await station.find(at, low=instance, high=instance, wait_s=timeout_s, only_one=True)
+    return next((Identity(each.address, each.device.max_apdu) for each in found if each.address[:2] == at[:2]), None)
+
+
+async def _is_there(peer: Peer, instance: int) -> bool:
+    """Return whether the device at the address has the device object of an instance.
+
+    Raises:
+        NoAnswerError: Nobody answers there.
+    """
     try:
         await peer.read_property(("device", instance), IDENTIFIER)
-    except RefusedError as error:
-        there = await _instance_of(peer) or await _instance_at(station, at, timeout_s)
-        answers = f"device {there} answers" if there is not None else "a device answers"
-        raise WrongDeviceError(
-            f"{answers} at {peer.address}, and not device {instance} ({error}); correct device_instance or the address"
-        ) from error
-    return Identity(at)
+    except RefusedError:
+        return False
+    return True
 
 
 async def _instance_of(peer: Peer) -> int | None:
