@@ -13,8 +13,8 @@ WIDEST: Final = 60
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return aligned columns; a cell that is too wide is cut."""
-    cells = [tuple(headers), *(tuple(_cell(value) for value in row) for row in rows)]
+    """Return aligned columns; a cell that is too wide is cut, except in the last column."""
+    cells = [tuple(headers), *((*map(_cell, row[:-1]), printable(str(row[-1]))) for row in rows)]
     widths = [max(_width(row[column]) for row in cells) for column in range(len(headers))]
     lines = ["  ".join(_padded(cell, width) for cell, width in zip(row, widths, strict=True)) for row in cells]
     return "\n".join(line.rstrip() for line in lines)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
+from typer.testing import CliRunner
 
 import app.demo.demo
 from alarms.tables import alarm_episode
+from app.cli import cli
 from app.system import System, flowing, open_system
 from facility.class_files import load_classes
 from facility.clock import SystemClock
@@ -22,6 +24,10 @@ from facility.settings import Settings
 from facility.site_file import read_site
 from facility.storage.database import reading
 from facility.storage.tables import rule
+from gateway.drivers.bacnet.discovery import FoundDevice, discover
+from gateway.onboarding.folder import write_draft
+from gateway.onboarding.workshop import bacnet_connections, open_workshop
+from gateway.site_check import check_site
 from simulators.fire.wire import FirePanelWire
 from tests.app.processes import inherited
 from tests.gateway.driver_site import until
@@ -29,6 +35,7 @@ from tests.servers import free_port
 from tests.simulators.modbus_client import running
 
 CLOCK = SystemClock()
+WITHIN_S = 10.0
 
 
 async def watchkeeper(*arguments: str) -> tuple[int, str]:
@@ -75,20 +82,13 @@ def alarms(system: System) -> list[tuple[str, str]]:
         return [(row.asset_id, row.name) for row in connection.execute(statement)]
 
 
-def names_in(folder: Path) -> list[str]:
-    """Return what stands in a folder."""
-    return sorted(path.name for path in folder.iterdir())
-
-
 async def test_the_demos_fire_panel_is_discovered_drafted_and_runs_unedited(tmp_path: Path) -> None:
     draft = tmp_path / "draft"
     async with harbour_tower_panel() as (port, wire, assets):
         code, said = await watchkeeper("gateway", "discover", "bacnet", f"127.0.0.1:{port}", "--draft", str(draft))
         assert code == 0, said
         assert "24 smoke-detector, 4 manual-call-point, 1 fire-panel; 0 new profiles, 1 left out" in said
-        code, said = await watchkeeper("site", "check", str(draft / "site.yaml"))
-        assert (code, "29 assets on 1 connections" in said) == (0, True), said
-        drafted = read_site(draft / "site.yaml", load_classes(), {})
+        drafted = check_site(draft / "site.yaml", load_classes(), {})
         assert {asset.id: asset.address for asset in drafted.assets.values()} == {
             asset.id: asset.address for asset in assets
         }
@@ -104,32 +104,61 @@ async def test_the_demos_fire_panel_is_discovered_drafted_and_runs_unedited(tmp_
                 await until(lambda: ("call-point-12", "activated") in alarms(system))
 
 
-async def test_a_probe_says_what_every_point_is_and_fails_where_one_is_bad(tmp_path: Path) -> None:
+async def test_a_probe_says_what_is_wrong_with_a_point_and_fails(tmp_path: Path) -> None:
     async with harbour_tower_panel() as (port, _, _):
-        await watchkeeper("gateway", "discover", "bacnet", f"127.0.0.1:{port}", "--draft", str(tmp_path))
         site = tmp_path / "site.yaml"
-        code, said = await watchkeeper("gateway", "probe", "--site", str(site), "detector-101")
-        assert (code, said.count(" good")) == (0, 3), said
+        draft_of(await discover("127.0.0.1", port, timeout_s=WITHIN_S), port, tmp_path)
         site.write_text(site.read_text().replace("address: {instance: 101}", "address: {instance: 999}"))
         code, said = await watchkeeper("gateway", "probe", "--site", str(site), "detector-101")
         assert code == 1
         assert said.count("the device does not have it") == 3, said
 
 
-async def test_a_draft_never_overwrites_what_is_there_unless_it_is_told_to(tmp_path: Path) -> None:
+def draft_of(devices: Sequence[FoundDevice], port: int, folder: Path) -> None:
+    """Draft devices into a folder."""
+    workshop = open_workshop()
+    draft = workshop.draft(workshop.recognised(bacnet_connections(devices, "127.0.0.1", port)), "a test")
+    write_draft(folder, draft, classes=workshop.classes, force=False)
+
+
+def test_a_draft_never_overwrites_what_is_there_unless_it_is_told_to(tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text("name;register;unit\nPump flow;1;m3/h\nPump speed;2;rpm\n")
     (tmp_path / "site.yaml").write_text("mine\n")
-    command = ("gateway", "import", "csv", str(tmp_path / "list.csv"), "--class", "pump", "--draft", str(tmp_path))
-    code, said = await watchkeeper(*command)
-    assert (code, "would be overwritten" in said) == (2, True), said
-    assert names_in(tmp_path) == ["list.csv", "site.yaml"]
+    command = ["gateway", "import", "csv", str(tmp_path / "list.csv"), "--class", "pump", "--draft", str(tmp_path)]
+    refused = CliRunner().invoke(cli, command)
+    assert (refused.exit_code, "would be overwritten" in refused.output) == (2, True), refused.output
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["list.csv", "site.yaml"]
     assert (tmp_path / "site.yaml").read_text() == "mine\n"
-    code, said = await watchkeeper(*command, "--force")
-    assert (code, "1 pump; 1 new profiles" in said) == (0, True), said
-    assert (tmp_path / "profiles/pump-modbus-list.yaml").is_file()
+    taken = CliRunner().invoke(cli, [*command, "--force"])
+    assert (taken.exit_code, "1 pump; 1 new profiles" in taken.output) == (0, True), taken.output
+    checked = CliRunner().invoke(cli, ["site", "check", str(tmp_path / "site.yaml")])
+    assert (checked.exit_code, "1 assets on 1 connections" in checked.output) == (0, True), checked.output
 
 
 @pytest.mark.parametrize("protocol", ["bacnet", "mqtt", "modbus"])
-async def test_where_nobody_answers_the_command_says_what_to_check(protocol: str) -> None:
-    code, said = await watchkeeper("gateway", "discover", protocol, f"127.0.0.1:{free_port()}")
-    assert (code, "Check its power" in said) == (2, True), said
+def test_where_nobody_answers_the_command_says_what_to_check(protocol: str) -> None:
+    result = CliRunner().invoke(cli, ["gateway", "discover", protocol, f"127.0.0.1:{free_port()}"])
+    assert (result.exit_code, "Check its power" in result.output) == (2, True), result.output
+
+
+def test_site_check_tells_a_profiles_mistake_at_its_line_and_an_assets_at_its_own(tmp_path: Path) -> None:
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles/pump-x.yaml").write_text(
+        "profile: pump-x\nclass: pump\nprotocol: modbus\nsettings: {unit: '{unit}'}\npoints:\n  flaw: {register: 1}\n"
+        "  speed: {register: 2}\n"
+    )
+    (tmp_path / "site.yaml").write_text(
+        "site: {id: s, name: S, time_zone: UTC}\nspaces: [{id: a, kind: building}]\n"
+        "connections: [{id: m, protocol: modbus, host: 127.0.0.1, port: 502}]\nassets:\n"
+        "  - {id: pump-1, class: pump, profile: pump-x, address: {unit: 1}}\n"
+        "  - {id: pump-2, class: pump, profile: pump-x, address: {}}\n"
+        "  - {id: pump-3, class: pump, profile: pump-y, address: {unit: 3}}\n"
+    )
+    result = CliRunner().invoke(cli, ["site", "check", str(tmp_path / "site.yaml")])
+    assert result.exit_code == 2
+    told = [line.removeprefix(f"{tmp_path}/") for line in result.output.splitlines()]
+    assert told == [
+        "profiles/pump-x.yaml:6: class 'pump' has no point 'flaw'; did you mean 'flow'?",
+        "site.yaml:6: pump-2: profile 'pump-x' needs unit under 'address'",
+        "site.yaml:7: pump-3: no profile 'pump-y'; did you mean 'pump-x'?",
+    ]
