@@ -100,6 +100,19 @@ async def test_a_gateway_that_says_its_unit_does_not_answer_counts_as_a_dead_uni
     assert set(collector.qualities(2)) == {Quality.BAD_COMMUNICATION}
 
 
+async def test_a_gateway_all_of_whose_units_are_dead_is_up_and_keeps_its_connection() -> None:
+    port, collector = free_port(), Collector()
+    units = {number: FakeUnit([7], exception=ExcCodes.GATEWAY_NO_RESPONSE) for number in (1, 2, 3, 4)}
+    config = line(port, collector, *[meter(number, {"a": {"register": 0}}, first_key=number) for number in units])
+    async with serving(port, units), running(ModbusDriver(config)):
+        await until(lambda: all(figures.openings for figures in config.status.units.values()))
+        assert config.status.state is ConnectionState.UP
+        assert config.status.detail == "no answer from meter-1, meter-2, meter-3, meter-4"
+        units[3].exception = None
+        await until(lambda: collector.last(3) == (7.0, Quality.GOOD))
+        assert config.status.detail == "no answer from meter-1, meter-2, meter-4"
+
+
 async def test_a_server_that_is_killed_and_started_again_is_reported_once_and_found_again() -> None:
     port, collector = free_port(), Collector()
     config = line(port, collector, meter(1, {"a": {"register": 0}}), meter(2, {"a": {"register": 0}}, first_key=2))

@@ -58,6 +58,8 @@ class ModbusDriver:
         """Units that answered on this connection."""
         self._fallen_silent: set[int] = set()
         """Those of them that did no longer, since the last answer of anyone."""
+        self._was_quiet = False
+        """Nothing at all came in answer to the last poll."""
         self._attempts = 0
         """Connections in a row that brought no answer."""
         self._line_lost = False
@@ -126,6 +128,7 @@ class ModbusDriver:
         spread(self._groups, now_s, phase=phase_of(self._connection.id))
         self._heard.clear()
         self._fallen_silent.clear()
+        self._was_quiet = False
         self._breakers = {number: breaker.retried_at(now_s) for number, breaker in self._breakers.items()}
 
     async def _rest_until(self, line: Line, due_s: float) -> None:
@@ -148,13 +151,33 @@ class ModbusDriver:
         group.device.figures.overruns += group.advance(self._now_s())
 
     async def _ask(self, line: Line, group: PollGroup) -> None:
+        answers = line.answers
         try:
             batch = await group.device.poll(group, line, self._clock, self._now_s())
         except DeviceUnreachableError as error:
+            if line.answers > answers:  # a gateway's word that the unit behind it is silent, or it was so halfway
+                self._hear()
+            elif line.is_open:
+                self._fallen_silent |= self._heard & {group.unit}
+                self._was_quiet = True
             if line.is_open:
                 self._silent(group.device, error)
         else:
+            self._hear()
             self._answered(group.device, batch)
+
+    def _hear(self) -> None:
+        """Take note that somebody at the other end talks."""
+        self._attempts = 0
+        self._was_quiet = False
+        self._fallen_silent.clear()
+        if self._status.state is ConnectionState.UP:
+            return
+        if self._line_lost:
+            self._line_lost = False
+            log.info("connection back", connection=self._connection.id)
+        self._status.state = ConnectionState.UP
+        self._describe_lost()
 
     def _silent(self, unit: Unit, error: DeviceUnreachableError) -> None:
         """Take note of a timeout; report the unit's points once its breaker opens."""
@@ -162,7 +185,6 @@ class ModbusDriver:
         breaker = self._breakers[unit.number].silent(now_s, jitter=draw_jitter())
         self._breakers[unit.number] = breaker
         self._suspects_from_s = now_s + REST * self._options.timeout_s
-        self._fallen_silent |= self._heard & {unit.number}
         if breaker.state is not BreakerState.OPEN:
             return
         unit.figures.openings += 1
@@ -175,10 +197,8 @@ class ModbusDriver:
 
     def _answered(self, unit: Unit, batch: SampleBatch) -> None:
         self._breakers[unit.number] = self._breakers[unit.number].answered()
-        self._attempts = 0
         self._heard.add(unit.number)
-        self._fallen_silent.clear()
-        if unit.lost or self._status.state is not ConnectionState.UP:
+        if unit.lost:
             self._come_back(unit)
         unit.figures.state = ConnectionState.UP
         self._log_change(unit, batch)
@@ -186,17 +206,12 @@ class ModbusDriver:
 
     def _come_back(self, unit: Unit) -> None:
         """Take note that a unit answers again, and read all of it at once: its other groups are reported as lost."""
-        if self._line_lost:
-            self._line_lost = False
-            log.info("connection back", connection=self._connection.id)
         if unit.asset_id in self._logged_lost:
             self._logged_lost.discard(unit.asset_id)
             log.info("device back", connection=self._connection.id, asset=unit.asset_id, unit=unit.number)
-        if unit.lost:
-            unit.lost, unit.figures.detail = False, ""
-            for group in unit.groups:
-                group.due_s = min(group.due_s, self._now_s())
-        self._status.state = ConnectionState.UP
+        unit.lost, unit.figures.detail = False, ""
+        for group in unit.groups:
+            group.due_s = min(group.due_s, self._now_s())
         self._describe_lost()
 
     def _log_change(self, unit: Unit, batch: SampleBatch) -> None:
@@ -270,6 +285,8 @@ class ModbusDriver:
 
     def _all_silent(self) -> bool:
         """Say whether the connection itself may be dead: all breakers are open, or unit after unit fell silent."""
+        if not self._was_quiet:
+            return False
         open_everywhere = all(breaker.state is BreakerState.OPEN for breaker in self._breakers.values())
         return open_everywhere or len(self._fallen_silent) >= HALF_OPEN
 

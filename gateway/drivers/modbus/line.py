@@ -64,6 +64,8 @@ class Line:
 
     def __init__(self, connection: Connection, options: ModbusOptions) -> None:
         self.endpoint = options.serial or f"{connection.host}:{connection.port}"
+        self.answers = 0
+        """Frames that answered a request, be it by an exception."""
         self._connection = connection
         self._options = options
         self._pause_s = options.pause_ms / 1000
@@ -131,6 +133,7 @@ class Line:
             raise self._unreachable(station) from error
         finally:
             self._quiet_from_s = self._unit_quiet_from_s[station.unit] = loop.time()
+        self.answers += 1
         figures.latency.add(self._quiet_from_s - asked_s)
         return self._judged(station, answer)
 
