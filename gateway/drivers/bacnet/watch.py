@@ -13,7 +13,6 @@ import structlog
 
 from facility.quality import BAD_FROM, Quality
 from facility.samples import Sample
-from gateway.breaker import draw_jitter
 from gateway.drivers.bacnet.batch import MOST_AT_ONCE
 from gateway.drivers.bacnet.figures import UnitFigures
 from gateway.drivers.bacnet.names import ObjectId
@@ -65,9 +64,8 @@ class Watch:
         self._deliver = deliver
         self._cov_confirmed = bool(config.connection.options.get("cov_confirmed", False))
         self._greeted_at = -math.inf
-        self._phases = _phases(tuple(objects), draw_jitter())
+        self._phases = _phases(tuple(objects), phase_of(config.connection.id))
         self._speed = config.clock.speed
-        self._phase = phase_of(config.connection.id)
         self._has_told_of_polling = False
         self.reader = BatchReader()
         self._troubles: defaultdict[ObjectId, Trouble] = defaultdict(Trouble)
@@ -185,7 +183,7 @@ class Watch:
             lost = watched.misses == LOST_AFTER and not self.is_lost
             return watched.without_value(Quality.BAD_COMMUNICATION, now_ns) if lost else ()
         watched.misses = 0
-        watched.read_at = _next_reading(watched.read_at, asked_at, self._interval_s(watched), self._phase)
+        watched.read_at = _next_reading(watched.read_at, asked_at, self._interval_s(watched), self._phases[object_id])
         watched.is_readable = not said.error
         if said.error:
             self._figures.refused([object_id])
@@ -283,10 +281,10 @@ def _phases(objects: Sequence[ObjectId], shift: float) -> dict[ObjectId, float]:
 def _next_reading(due_at: float, asked_at: float, interval_s: float, phase: float) -> float:
     """Return when to read again: on the grid of the readings before, or from now on where one was left out.
 
-    The first reading comes at once and the second within an interval, at the connection's own phase.
+    The first reading comes at once and the second within an interval, at the object's own phase.
     """
     if not due_at:
-        return asked_at + interval_s * (1.0 + phase) / 2.0
+        return asked_at + interval_s * phase
     return due_at + interval_s if due_at + interval_s > asked_at else asked_at + interval_s
 
 
