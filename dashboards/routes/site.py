@@ -23,6 +23,8 @@ def change_site(
 ) -> FacilityView:
     """Take over a site file: what it does not change goes on untouched, and a file with mistakes changes nothing."""
     if services.site is None:
-        raise InvalidCommandError("This process reads its site at its start only. Change the file and start it again.")
+        raise InvalidCommandError(
+            "This process reads its site at its start only. Start it again with --site and the new file."
+        )
     services.site.change(asked.text, author=actor, reason=asked.reason)
     return facility_view(services.facility, services.writables)
