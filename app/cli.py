@@ -87,8 +87,8 @@ def run(
 ) -> None:
     """Run gateway, engine, API and console; settings come from WATCHKEEPER_… variables.
 
-    With --role gateway only the devices are read, kept on disk and sent to the bus (WATCHKEEPER_BUS_URL); with --role
-    engine everything else runs, on what gateways send. See docs/deployment.md.
+    With --role gateway only the devices are read, kept on disk and sent to the bus (WATCHKEEPER_BUS_URL);
+    with --role engine everything else runs, on what gateways send. See docs/deployment.md.
     """
     configure_logs(logging.INFO if verbose else logging.WARNING)
     settings = Settings() if site is None else Settings(site_file=site)

@@ -10,10 +10,10 @@ import pytest
 
 from facility.clock import NS_PER_S, VirtualClock
 from facility.quality import Quality
-from gateway.events import DeviceEvent
+from gateway.events import DeviceEvent, GatewayStatus
 from gateway.spool.lanes import Lane
 from gateway.spool.spool import Limits
-from tests.gateway.bus_ends import BEARING, SEAL, SMOKE, START_NS, edge, engine, topics_of, until
+from tests.gateway.bus_ends import BEARING, SEAL, SMOKE, START_NS, Edge, edge, engine, topics_of, until
 from tests.servers import Mosquitto, mosquitto_in
 
 
@@ -212,3 +212,41 @@ async def test_an_engine_that_reconnects_alone_asks_for_what_it_missed(
                 line.shutdown(socket.SHUT_RDWR)
         await far.has(400)
     assert far.of(SMOKE) == [float(number % 2) for number in range(400)]
+
+
+def trouble(near: Edge) -> str:
+    """Return what the gateway would report as wrong."""
+    status = GatewayStatus(gateway_id="edge")
+    near.forwarder.describe(status)
+    return status.detail
+
+
+def let_grow(near: Edge, pages: int) -> None:
+    """Let the spool's file have so many pages, as a disk that has room for no more."""
+    near.forwarder._tell(lambda: near.forwarder._spool._connection.execute(f"PRAGMA max_page_count={pages}").close())
+
+
+async def test_while_the_disk_is_full_devices_keep_what_they_said_and_then_nothing_is_missing(
+    tmp_path: Path, mosquitto: Mosquitto, clock: VirtualClock
+) -> None:
+    topics = topics_of(tmp_path.name)
+    async with edge(tmp_path, mosquitto.port, topics, clock) as near:
+        near.read((SMOKE, 1.0), number=0)
+        await until(lambda: near.acknowledged == [0])
+        let_grow(near, 1)  # SQLite lets it keep the pages that it has
+        badges = [
+            DeviceEvent(
+                point=SEAL, source_time_ns=n, gateway_time_ns=n, code=1, event_id=str(n), text={"badge": "x" * n}
+            )
+            for n in range(2_000)
+        ]
+        near.read((SEAL, 1.0), events=tuple(badges), number=1)
+        await until(lambda: "takes nothing" in trouble(near))
+        near.read((SMOKE, 0.0), number=2)
+        assert near.acknowledged == [0]
+        let_grow(near, 1_000_000)
+        await until(lambda: near.acknowledged == [0, 1, 2])
+        async with engine(mosquitto.port, topics) as far:
+            await until(lambda: near.waiting == 0)
+    assert far.of(SMOKE) == [1.0, 0.0]
+    assert [event for delivery in far.deliveries for event in delivery.events] == badges
