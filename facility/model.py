@@ -45,8 +45,7 @@ class Connection:
     port: int
     """0 on a serial line."""
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    """Protocol's own settings: MQTT ``username``, ``password``, ``client_id``; Modbus ``timeout_s``; BACnet
-    ``device_instance``, ``local_port``, ``local_instance``, ``timeout_s``.
+    """Protocol's own settings, checked by the protocol's entry in :data:`facility.connections.OPTIONS`.
 
     Not in the representation, since a password may be among them.
     """
