@@ -42,6 +42,7 @@ from app.history_thread import HistoryThread
 from app.logs import configure_logs
 from benchmarks.gateway_plant import Load, Plant, plant
 from facility.clock import NS_PER_S
+from facility.history.history import Buckets
 from facility.model import Protocol
 from facility.quality import BAD_FROM
 from facility.samples import SampleBatch
@@ -74,6 +75,17 @@ class NoHistory:
     def read(self, point: int, start_ns: int, end_ns: int, limit: int) -> SampleBatch:  # noqa: ARG002  # a History
         """Return nothing."""
         return SampleBatch.of([])
+
+    def latest(self, since_ns: int) -> SampleBatch:  # noqa: ARG002  # a History
+        """Return nothing."""
+        return SampleBatch.of([])
+
+    def buckets(self, point: int, start_ns: int, end_ns: int, count: int) -> Buckets:
+        """Refuse: nobody draws a trend here."""
+        raise NotImplementedError
+
+    def tidy(self, now_ns: int) -> None:
+        """Nothing to tidy."""
 
     def close(self) -> None:
         """Nothing to let go."""
