@@ -158,7 +158,7 @@ class Intake:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            deliveries = self._inbox.take_all(PATIENCE_S)
+            deliveries = self._inbox.take(PATIENCE_S).deliveries
             SampleBatch.concatenate(delivery.batch for delivery in deliveries)  # as the rules take them
             for delivery in deliveries:
                 self._tally.take(delivery)
