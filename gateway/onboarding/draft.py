@@ -20,7 +20,7 @@ PROFILES: Final = PurePosixPath("profiles")
 
 _PLAIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9._/-]*")
 _NOT_PLAIN: Final = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n", "nan", "inf"})
-_UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e\xa0-\ud7ff\ue000-\ufdcf\ufdf0-\ufffd\U00010000-\U0001fffd]")
+_UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e\xa0-\ud7ff\ue000-\ufdcf\ufdf0-\ufffd\U00010000-\U0010ffff]")
 _LONGEST_COMMENT: Final = 300
 _SILENT_WITHOUT_DATA: Final = (Threshold, State)
 """Conditions that stay false while their point has no data; any other would raise an alarm for a point not mapped."""
