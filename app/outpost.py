@@ -29,7 +29,7 @@ from gateway.commands.writables import writable_points
 from gateway.events import GatewayStatus
 from gateway.gateway import Gateway, Reload
 from gateway.inbox import Inbox
-from gateway.profiles import all_profiles, driver_configs
+from gateway.profiles import driver_configs
 from gateway.spool.forwarder import Forwarder
 from gateway.spool.lanes import LaneRouter
 from gateway.spool.spool import Limits
@@ -87,7 +87,6 @@ class Outpost:
             SpoolFullError: The disk does not take a spool.
         """
         self._only = settings.gateway_connections
-        self._profile_folder = settings.profile_folder
         self._clock = clock
         self._inbox = Inbox()
         self._status = GatewayStatus(gateway_id=settings.gateway_id, is_present=True)
@@ -169,11 +168,10 @@ class Outpost:
     def _prepared(self, configuration: bytes) -> tuple[site.Site, Reload, Collection[int]]:
         """Return the site, what changes in the gateway, and the points that may be written."""
         found = site.decode(configuration, os.environ, only=self._only)
-        profiles = all_profiles(self._profile_folder)
         configs = driver_configs(
-            found.facility, profiles, clock=self._clock, deliver=self._inbox.put, totals=self._gateway.totals
+            found.facility, found.profiles, clock=self._clock, deliver=self._inbox.put, totals=self._gateway.totals
         )
-        return found, self._gateway.prepare(configs), writable_points(found.facility, profiles).keys()
+        return found, self._gateway.prepare(configs), writable_points(found.facility, found.profiles).keys()
 
     def _remember(self, configuration: bytes) -> None:
         """Keep the configuration for a start without the bus; renamed into place, so that a kill leaves one whole."""

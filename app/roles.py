@@ -21,6 +21,7 @@ from gateway.bus.client import BusAddress
 from gateway.bus.receiver import Receiver
 from gateway.bus.topics import Topics
 from gateway.inbox import Inbox
+from gateway.profiles import all_profiles
 from gateway.rollover import Totals
 
 
@@ -52,7 +53,7 @@ def source_of(role: RoleName, settings: Settings) -> OpenSource:
             address=address,
             topics=topics,
             facility=facility,
-            configuration=site.encode(facility, written),
+            configuration=site.encode(facility, written, all_profiles(settings.profile_folder)),
             deliver=inbox.put,
         )
 

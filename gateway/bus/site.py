@@ -14,10 +14,11 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from facility.connections import resolved_connection
-from facility.equipment import EquipmentClass, LocalText, PointDefinition
+from facility.equipment import EquipmentClass, LocalText, PointDefinition, RuleDefinition
 from facility.errors import ConfigurationError, Mistake, WatchkeeperError
 from facility.life_safety import refusal
-from facility.model import Asset, Connection, Facility, Point, Protocol, WrittenConnection
+from facility.model import Asset, Connection, Facility, Point, Protocol, Rule, WrittenConnection
+from gateway.profiles import DeviceProfile
 
 VERSION: Final = 1
 _PLACE: Final = "configuration from the engine"
@@ -57,6 +58,12 @@ class _Point(_Record):
     definition: PointDefinition
 
 
+class _Rule(_Record):
+    asset_id: str
+    point_key: int
+    definition: RuleDefinition
+
+
 class _Site(_Record):
     version: int
     site_id: str
@@ -66,28 +73,39 @@ class _Site(_Record):
     connections: dict[str, _Connection]
     assets: dict[str, _Asset]
     points: dict[int, _Point]
-    life_safety: list[int]
+    rules: dict[int, _Rule]
+    profiles: dict[str, DeviceProfile]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """A site as a gateway needs it: no rules, no spaces, no archive."""
+    """A site as a gateway needs it."""
 
     facility: Facility
-    life_safety: frozenset[int]
-    """Keys of the points that a life-safety rule watches."""
+    """Without spaces and archive. Its rules say which values must not be left out as hardly moved."""
+    profiles: Mapping[str, DeviceProfile]
+    """Those that its assets name."""
     revision: str
     """Differs when anything in it does."""
 
+    @property
+    def life_safety(self) -> frozenset[int]:
+        """Return the keys of the points that a life-safety rule watches."""
+        rules = self.facility.rules.values()
+        return frozenset(rule.point_key for rule in rules if rule.definition.life_safety)
 
-def encode(facility: Facility, written: Mapping[str, WrittenConnection]) -> bytes:
+
+def encode(
+    facility: Facility, written: Mapping[str, WrittenConnection], profiles: Mapping[str, DeviceProfile]
+) -> bytes:
     """Return the site as JSON.
 
     Args:
         facility: From the engine's database.
         written: Its connections as people wrote them, by id.
+        profiles: The shipped device profiles and the site's own, by name.
     """
-    rules = facility.rules.values()
+    used = {asset.profile for asset in facility.assets.values()}
     site = _Site(
         version=VERSION,
         site_id=facility.site_id,
@@ -103,7 +121,11 @@ def encode(facility: Facility, written: Mapping[str, WrittenConnection]) -> byte
             key: _Point(asset_id=point.asset_id, name=point.name, definition=point.definition)
             for key, point in facility.points.items()
         },
-        life_safety=sorted({rule.point_key for rule in rules if rule.definition.life_safety}),
+        rules={
+            key: _Rule(asset_id=rule.asset_id, point_key=rule.point_key, definition=rule.definition)
+            for key, rule in facility.rules.items()
+        },
+        profiles={name: profile for name, profile in profiles.items() if name in used},
     )
     return site.model_dump_json(by_alias=True).encode()
 
@@ -130,6 +152,11 @@ def decode(payload: bytes, environment: Mapping[str, str], *, only: frozenset[st
     assets = {
         key: _asset_of(key, asset, site) for key, asset in site.assets.items() if asset.connection_id in connections
     }
+    points = {
+        key: Point(key=key, asset_id=point.asset_id, name=point.name, definition=point.definition)
+        for key, point in site.points.items()
+        if point.asset_id in assets
+    }
     facility = Facility(
         site_id=site.site_id,
         name=site.name,
@@ -137,15 +164,15 @@ def decode(payload: bytes, environment: Mapping[str, str], *, only: frozenset[st
         spaces={},
         connections=connections,
         assets=assets,
-        points={
-            key: Point(key=key, asset_id=point.asset_id, name=point.name, definition=point.definition)
-            for key, point in site.points.items()
-            if point.asset_id in assets
+        points=points,
+        rules={
+            key: Rule(id=key, asset_id=rule.asset_id, point_key=rule.point_key, definition=rule.definition)
+            for key, rule in site.rules.items()
+            if rule.point_key in points
         },
-        rules={},
     )
     revision = hashlib.sha256(payload).hexdigest()[:12]
-    return Site(facility=facility, life_safety=frozenset(site.life_safety) & facility.points.keys(), revision=revision)
+    return Site(facility=facility, profiles=site.profiles, revision=revision)
 
 
 _SAME_VERSION: Final = "Run the same version of Watchkeeper on both sides."
