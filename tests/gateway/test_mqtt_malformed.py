@@ -9,6 +9,7 @@ from itertools import product
 import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pysparkplug import DataType, DBirth, Metric
 
 from facility.equipment import PointKind
 from facility.model import Protocol
@@ -114,3 +115,23 @@ def test_a_metric_that_claims_a_huge_length_is_malformed() -> None:
     topic = f"spBv1.0/{GROUP}/NBIRTH/n"
     driver._intake.take([Message(topic, claim, retained=False, again=False, number=0)], lambda _numbers: None)
     assert collector.samples == [], "the node has no points of its own"
+
+
+def test_births_of_devices_that_nobody_asked_for_fill_no_memory() -> None:
+    collector = Collector()
+    driver, config = driver_of(collector)
+    clock_ns = config.clock.now_ns()
+
+    def say(kind: str, device_id: str, number: int) -> None:
+        metric = Metric(timestamp=1, name=f"m{number}", datatype=DataType.INT8, value=1, alias=number)
+        payload = DBirth(timestamp=1, seq=number % 256, metrics=(metric,)).encode()
+        topic = "/".join(["spBv1.0", GROUP, kind, "n", *([device_id] if device_id else [])])
+        message = Message(topic, payload, retained=False, again=False, number=0)
+        driver.read_message(message, clock_ns)
+
+    say("NBIRTH", "", 0)
+    for number in range(1, 500):
+        say("DBIRTH", f"stranger-{number}", number)
+        say("DBIRTH", DEVICE, number)
+    (node,) = driver._sparkplug._nodes.values()
+    assert (len(node._types), len(node._aliases)) == (2, 2), "the node's last birth, and the device's"

@@ -70,9 +70,9 @@ class Intake:
         lost = [unit for unit in units if unit.lose(reason(unit))]
         points = [point for unit in lost for point in unit.points]
         self._duplicates.forget(point.key for point in points)
-        if points:
+        if lost:
             self._deliver(without_value(points, self._config.clock.now_ns(), Quality.BAD_COMMUNICATION), [], None)
-        self._tell_state()
+            self._tell_state()
         return lost
 
     def deliver_bad(self, samples: Sequence[Sample]) -> None:

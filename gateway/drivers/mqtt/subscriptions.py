@@ -75,12 +75,15 @@ class Routes(Generic[Target]):
             if is_filter(topic):
                 wild.setdefault(topic, []).append(target)
             else:
-                self._exact[topic] = (*self._exact.get(topic, ()), target)
+                self._exact[topic] = tuple(dict.fromkeys([*self._exact.get(topic, ()), target]))
+        self._has_filters = bool(wild)
         for filter_, targets in wild.items():
             self._wild[filter_] = tuple(targets)
 
     def of(self, topic: str) -> Sequence[Target]:
         """Return who wants a topic; empty for nobody."""
+        if not self._has_filters:
+            return self._exact.get(topic, ())
         found = self._remembered.get(topic)
         if found is None:
             found = self._found(topic)

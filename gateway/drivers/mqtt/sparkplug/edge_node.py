@@ -44,6 +44,7 @@ class EdgeNode:
     def __init__(self, node_id: NodeId, node_map: NodeMap) -> None:
         self._id = node_id
         self._map = node_map
+        self._devices = frozenset(node_map.assets.values())
         self._node = Node()
         self._aliases: dict[int, MetricId] = {}
         self._types: dict[MetricId, int] = {}
@@ -56,7 +57,7 @@ class EdgeNode:
     def begin(self, now_ns: int) -> None:
         """Know nothing of it any more, as after a connection that may have missed something."""
         self._node = Node()
-        self._awaited_ns = dict.fromkeys(self._devices(), now_ns)
+        self._awaited_ns = dict.fromkeys(self._devices, now_ns)
         self._is_wanted, self._asked_ns = True, None
 
     def rebirth(self, now_ns: int, *, speed: float) -> tuple[str, bytes] | None:
@@ -90,7 +91,7 @@ class EdgeNode:
         return self._id.topic(kind, metric.device), command(metric.name, datatype, value, now_ns // NS_PER_MS)
 
     def read(self, kind: str, device: str, data: bytes | None, now_ns: int, *, speed: float) -> Sequence[Reading]:
-        """Return what a message says, by asset."""
+        """Return what a message says, by asset; of a device that no asset is behind only the number counts."""
         try:
             payload = decode(data)
         except MalformedPayloadError:
@@ -113,18 +114,20 @@ class EdgeNode:
         self._node = self._node.born(payload.seq, _bd_seq(payload))
         self._aliases.clear()
         self._types.clear()
-        self._awaited_ns = {device: now_ns for device in self._devices() if device != OWN}
+        self._awaited_ns = {device: now_ns for device in self._devices if device != OWN}
         self._is_wanted = False
         return self._learned(OWN, payload, now_ns, speed=speed)
 
     def _device_born(self, device: str, payload: Payload, now_ns: int, *, speed: float) -> Sequence[Reading]:
-        if not self._counts(payload.seq):
+        if not self._counts(payload.seq) or device not in self._devices:
             return []
         self._awaited_ns.pop(device, None)
         return self._learned(device, payload, now_ns, speed=speed)
 
     def _learned(self, device: str, payload: Payload, now_ns: int, *, speed: float) -> Sequence[Reading]:
         """Take names, aliases and types from a birth, and the values that it begins with."""
+        self._aliases = {alias: each for alias, each in self._aliases.items() if each.device != device}
+        self._types = {each: datatype for each, datatype in self._types.items() if each.device != device}
         for metric in payload.metrics:
             if metric.name is not None:
                 metric_id = MetricId(device, metric.name)
@@ -134,7 +137,7 @@ class EdgeNode:
         return self._readings(device, payload, now_ns, speed=speed)
 
     def _said(self, device: str, payload: Payload, now_ns: int, *, speed: float) -> Sequence[Reading]:
-        if not self._counts(payload.seq):
+        if not self._counts(payload.seq) or device not in self._devices:
             return []
         if device in self._awaited_ns or any(self._metric_id(device, metric) is None for metric in payload.metrics):
             self._node, row = self._node.strange()
@@ -151,7 +154,7 @@ class EdgeNode:
         if not is_dead:
             return []
         self._awaited_ns.clear()
-        return self._lost(self._devices(), f"the node {self._id.node} is away", now_ns)
+        return self._lost(self._devices, f"the node {self._id.node} is away", now_ns)
 
     def _counts(self, seq: int | None) -> bool:
         """Take note of a message's number; return whether what it says counts."""
@@ -201,9 +204,6 @@ class EdgeNode:
                 reading.asset_id = found.asset_id
                 reading.samples.append(Sample(found.point.key, now_ns, now_ns, math.nan, quality))
         return list(readings.values())
-
-    def _devices(self) -> set[str]:
-        return set(self._map.assets.values())
 
 
 def _bd_seq(payload: Payload) -> int | None:
