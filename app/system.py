@@ -42,7 +42,7 @@ from facility.site_file import read_site
 from facility.storage.database import open_database, reading
 from facility.storage.migrate import upgrade
 from facility.storage.outbox import forget_before, last_seq
-from facility.storage.repository import import_site, load_facility
+from facility.storage.repository import import_site, keys_of_kind, load_facility
 from gateway.bus.receiver import Receiver
 from gateway.commands.commander import Commander
 from gateway.commands.service import Site
@@ -155,7 +155,7 @@ def open_system(
     database = open_database(settings.database_url)
     upgrade(database)
     facility = prepare_facility(settings, database, clock)
-    history = open_history(settings, facility)
+    history = open_history(settings, database)
     try:
         with tidied(history, clock):
             yield assemble(
@@ -188,13 +188,17 @@ def prepare_facility(settings: Settings, database: Engine, clock: Clock) -> Faci
     return facility
 
 
-def open_history(settings: Settings, facility: Facility) -> History:
+def open_history(settings: Settings, database: Engine) -> History:
     """Open the history that the settings name: InfluxDB by address, otherwise DuckDB in the data folder."""
     if settings.influx_url is not None:
         return InfluxHistory(settings.influx_url, settings.influx_token, settings.influx_org, settings.influx_bucket)
-    quantities = {key for key, point in facility.ever.points.items() if point.definition.kind is PointKind.ANALOG}
+
+    def quantities() -> set[int]:  # asked when a day is closed, since the site may change while everything runs
+        with reading(database) as connection:
+            return keys_of_kind(connection, PointKind.ANALOG)
+
     retention = Retention(telemetry_days=settings.keep_telemetry_days, states_days=settings.keep_states_days)
-    return DuckDbHistory(settings.data_dir / "history", telemetry=lambda: quantities, retention=retention)
+    return DuckDbHistory(settings.data_dir / "history", telemetry=quantities, retention=retention)
 
 
 def assemble(

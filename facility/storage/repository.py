@@ -12,7 +12,7 @@ from sqlalchemy import Row, Table, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from facility.connections import resolved_connection
-from facility.equipment import EquipmentClass, LocalText, RuleDefinition
+from facility.equipment import EquipmentClass, LocalText, PointKind, RuleDefinition
 from facility.errors import ConfigurationError, Mistake, NotFoundError
 from facility.model import (
     Asset,
@@ -33,6 +33,7 @@ from facility.yaml_file import did_you_mean
 __all__ = [
     "DeviceEventRow",
     "import_site",
+    "keys_of_kind",
     "load_description",
     "load_facility",
     "save_device_events",
@@ -108,6 +109,12 @@ def load_description(
         rules=rules,
         written_connections={row.id: _written(row) for row in _living(connection, tables.connection)},
     )
+
+
+def keys_of_kind(connection: SqlConnection, kind: PointKind) -> set[int]:
+    """Return the keys of all points of a kind that the site ever had."""
+    rows = connection.execute(select(tables.point.c.key, tables.point.c.definition))
+    return {row.key for row in rows if row.definition["kind"] == kind}
 
 
 def save_device_events(connection: SqlConnection, events: Sequence[DeviceEventRow]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, Engine, func, inspect, select
 
 from facility.class_files import load_classes
-from facility.equipment import System
+from facility.equipment import PointKind, System
 from facility.errors import ConfigurationError, NotFoundError
 from facility.model import Facility, SiteDescription
 from facility.settings import Settings
@@ -20,6 +20,7 @@ from facility.storage.migrate import create_revision, upgrade
 from facility.storage.repository import (
     DeviceEventRow,
     import_site,
+    keys_of_kind,
     load_description,
     load_facility,
     save_device_events,
@@ -232,3 +233,12 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     assert settings.influx_url is None
     assert Settings(database_url="postgresql+psycopg://u:p@h/d").database_url == "postgresql+psycopg://u:p@h/d"
     assert "u:p" not in repr(Settings(database_url="postgresql+psycopg://u:p@h/d"))
+
+
+def test_points_of_a_kind_are_known_by_their_keys_also_when_their_asset_is_gone(database: Engine) -> None:
+    before = imported(database, described())
+    analog = {key for key, point in before.points.items() if point.definition.kind is PointKind.ANALOG}
+    without_door = "\n".join(line for line in SITE.splitlines() if "door-1" not in line) + "\n"
+    imported(database, described(without_door), now_ns=2)
+    with database.begin() as connection:
+        assert keys_of_kind(connection, PointKind.ANALOG) == analog
