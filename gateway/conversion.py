@@ -121,7 +121,7 @@ class PointConverter:
             raise DeviceRefusedError(self.point.address, f"{value:g} is no value that it can take; write {bounds}")
         raw = (value - self.offset) / self.scale
         whole = float(round(raw))
-        return whole if math.isclose(raw, whole, rel_tol=1e-9, abs_tol=1e-9) else raw
+        return whole if math.isclose(raw, whole, rel_tol=1e-12, abs_tol=1e-9) else raw
 
     def _word_for(self, code: float) -> float | str | bool:
         word = self._words.get(code)

@@ -254,7 +254,7 @@ def test_what_is_written_reads_back_as_it_was_wanted(converter: PointConverter, 
         return
     value, quality = converter.convert(converter.to_wire(wanted))
     assert quality in {Quality.GOOD, Quality.BAD_SENSOR_FAILURE}
-    assert quality is Quality.BAD_SENSOR_FAILURE or value == pytest.approx(wanted, abs=1e-6)
+    assert quality is Quality.BAD_SENSOR_FAILURE or value == pytest.approx(wanted, rel=1e-11, abs=1e-6)
 
 
 def test_a_whole_raw_number_is_written_without_the_crumbs_of_its_scale() -> None:
