@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
 
-from facility.equipment import EquipmentClass, State, Threshold
+from facility.equipment import BadQuality, Condition, EquipmentClass, NoData
 from gateway.onboarding.found import FoundConnection
 from gateway.onboarding.found_asset import Recognised, Unmapped
 from gateway.onboarding.profiling import DraftAsset, DraftProfile, Profiler
@@ -22,8 +22,6 @@ _PLAIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9._/-]*")
 _NOT_PLAIN: Final = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n", "nan", "inf"})
 _UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e\xa0-\ud7ff\ue000-\ufdcf\ufdf0-\ufffd\U00010000-\U0010ffff]")
 _LONGEST_COMMENT: Final = 300
-_SILENT_WITHOUT_DATA: Final = (Threshold, State)
-"""Conditions that stay false while their point has no data; any other would raise an alarm for a point not mapped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,13 +122,21 @@ def _asset_lines(asset: DraftAsset, equipment: EquipmentClass) -> Iterator[str]:
     if asset.address:
         yield f"    address: {flow(asset.address)}"
     lacking = [
-        name
-        for name, rule in equipment.rules.items()
-        if rule.point not in found.members and not isinstance(rule.condition, _SILENT_WITHOUT_DATA)
+        rule
+        for rule in equipment.rules.values()
+        if rule.point not in found.members and _alarms_without_data(rule.condition)
     ]
     if lacking and not found.profile:  # a profile that is known to fit maps more than was heard
-        yield "    rules:  # off, since the points they wait for were not found"
-        yield from (f"      {name}: {{enabled: false}}" for name in lacking)
+        yield "    rules:"
+        yield from (
+            f"      {rule.name}: {{enabled: false}}  # {rule.point} was not found: map it, or nobody is told of this"
+            for rule in lacking
+        )
+
+
+def _alarms_without_data(condition: Condition) -> bool:
+    """Tell whether a condition comes true for a point that was never mapped."""
+    return isinstance(condition, NoData) or (isinstance(condition, BadQuality) and condition.timeout_s is not None)
 
 
 def _profile_lines(profile: DraftProfile, source: str) -> Iterator[str]:

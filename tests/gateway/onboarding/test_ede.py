@@ -7,7 +7,7 @@ import io
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facility.errors import ConfigurationError
@@ -59,6 +59,7 @@ def written(found: list[FoundDevice], delimiter: str) -> tuple[str, SideTables]:
 
 
 @given(devices, st.sampled_from(";,\t"))
+@settings(max_examples=40)
 def test_what_a_maker_writes_is_what_is_read(found: list[FoundDevice], delimiter: str) -> None:
     text, side = written(found, delimiter)
     read = parse_ede(parse_table("x_EDE.csv", text), side)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facility.errors import ConfigurationError
+from gateway.onboarding.folder import write_draft
 from gateway.onboarding.given_file import parse_table
+from gateway.onboarding.imports import Place, import_registers
 from gateway.onboarding.register_list import parse_register_list
+from gateway.onboarding.workshop import open_workshop
+from gateway.site_check import check_site
 
 names = st.text(st.characters(categories=("L", "N")), min_size=1, max_size=15)
 rows = st.fixed_dictionaries(
@@ -115,3 +120,14 @@ def test_a_mistake_is_told_with_line_column_and_mend(row: str, place: str) -> No
     with pytest.raises(ConfigurationError) as refused:
         parse_register_list(parse_table("pump.csv", f"name,register,type,scale\n{row}\n"), unit_id=1)
     assert str(refused.value).startswith(f"pump.csv:2: {place}")
+
+
+def test_a_rule_that_would_alarm_for_a_register_not_listed_is_drafted_as_switched_off(tmp_path: Path) -> None:
+    (tmp_path / "pump.csv").write_text("name;register;unit\nPump flow;1;m3/h\nMotor current;2;A\n")
+    workshop = open_workshop()
+    connections = import_registers(tmp_path / "pump.csv", Place("10.0.3.8", 502), unit_id=1).connections
+    draft = workshop.draft(workshop.recognised(connections, "pump"), "a test")
+    write_draft(tmp_path / "draft", draft, classes=workshop.classes, force=False)
+    site = check_site(tmp_path / "draft/site.yaml", workshop.classes, {})
+    assert workshop.classes["pump"].rules.keys() - site.rules["pump-1"].keys() == {"communication_lost"}
+    assert "speed was not found: map it" in (tmp_path / "draft/site.yaml").read_text()
