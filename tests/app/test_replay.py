@@ -87,12 +87,12 @@ def test_a_replay_that_is_stopped_tells_what_it_has_so_far(tmp_path: Path) -> No
     command = ("replay", str(recording), "--profile", LIFT_DOOR, "--speed", "1")
     with watchkeeper(*command, environment={"TMPDIR": str(tmp_path)}, log=log) as job:
         # Its history is there once it plays; the file goes with the command.
-        wait_until(lambda: any(tmp_path.glob("*/history.duckdb")), within_s=60, why=log.read_text)
+        wait_until(lambda: any(tmp_path.glob("*/history/open-days.duckdb")), within_s=60, why=log.read_text)
         job.send_signal(signal.SIGINT)
         assert job.wait(30) == 0, log.read_text()
     assert "4000 rows became" in log.read_text()
     assert "Traceback" not in log.read_text()
-    assert not any(tmp_path.glob("*/history.duckdb"))
+    assert not any(tmp_path.glob("*/history/open-days.duckdb"))
 
 
 @pytest.mark.parametrize(
