@@ -9,41 +9,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-import struct
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
-from bacpypes3.apdu import (
-    AbortPDU,
-    AbortReason,
-    ErrorRejectAbortNack,
-    IAmRequest,
-    ReadPropertyMultipleRequest,
-    ReadPropertyRequest,
-    RejectPDU,
-    RejectReason,
-)
+from bacpypes3.apdu import IAmRequest
 from bacpypes3.app import Application
-from bacpypes3.basetypes import EngineeringUnits, PropertyIdentifier, PropertyReference, ReadAccessSpecification
-from bacpypes3.constructeddata import Any as BacnetAny
-from bacpypes3.constructeddata import ArrayOf, SequenceOf
-from bacpypes3.errors import RejectException
+from bacpypes3.basetypes import EngineeringUnits
 from bacpypes3.local.device import DeviceObject
 from bacpypes3.local.networkport import NetworkPortObject
 from bacpypes3.pdu import Address
-from bacpypes3.primitivedata import CharacterString, ObjectIdentifier, ObjectType, Unsigned
+from bacpypes3.primitivedata import ObjectType
 
 from facility.errors import DeviceUnreachableError, WatchkeeperError
+from gateway.drivers.bacnet.property_reader import NoAnswerError, Properties, PropertyReader, RefusedError
 
 LOCAL_INSTANCE: Final = 4_194_301
 """Our own device instance while we look; not the running gateway's."""
-IN_FLIGHT: Final = 4
-"""Requests to one device at once."""
-FIRST_BATCH: Final = 8
-"""Objects in one ReadPropertyMultiple; halved whenever an answer does not fit."""
-MOST_OBJECTS: Final = 100_000
-"""An object list that claims more is not believed."""
 
 _TEXTS: Final = ("object-name", "description")
 _PROPERTIES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -56,19 +38,6 @@ _PROPERTIES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Beginning of an object's type to what is asked of it."""
 _OF_DEVICE: Final = ("object-name", "description", "vendor-name", "model-name")
-_TYPES: Final[Mapping[str, Any]] = {"units": EngineeringUnits, "state-text": ArrayOf(CharacterString)}
-"""Of the properties that are no text."""
-
-_TOO_LARGE: Final = {
-    AbortReason.bufferOverflow,
-    AbortReason.segmentationNotSupported,
-    AbortReason.apduTooLong,
-    AbortReason.outOfResources,
-}
-_NO_ANSWER: Final = {AbortReason.noResponse, AbortReason.tsmTimeout, AbortReason.serverTimeout}
-
-Properties = dict[str, Any]
-"""Property to its value, as text or a list of texts; what the device does not have is absent."""
 
 
 class PortTakenError(WatchkeeperError):
@@ -165,137 +134,6 @@ def unit_name(number: int) -> str:
     return str(EngineeringUnits(number))
 
 
-class _NoAnswerError(Exception):
-    """Nothing came back in time."""
-
-
-class _RefusedError(Exception):
-    """The device said no."""
-
-
-class _TooLargeError(_RefusedError):
-    """The answer would not fit."""
-
-
-class _NoSuchServiceError(_RefusedError):
-    """The device does not offer the service."""
-
-
-class _Reader:
-    """Reads properties of one device, and learns what it can stand."""
-
-    def __init__(self, app: Application, address: Address, timeout_s: float) -> None:
-        self.requests = 0
-        self._app = app
-        self._address = address
-        self._timeout_s = timeout_s
-        self._slots = asyncio.Semaphore(IN_FLIGHT)
-        self._batch = FIRST_BATCH
-        self._has_multiple = True
-
-    async def object_list(self, device: str) -> list[str]:
-        """Return ``type,instance`` of every object, whether or not the list fits one answer."""
-        try:
-            whole = await self._property(device, "object-list")
-            return [_text_of(each) for each in _cast(whole, SequenceOf(ObjectIdentifier))]
-        except _TooLargeError:
-            count = int(_cast(await self._property(device, "object-list", 0), Unsigned))
-        if count > MOST_OBJECTS:
-            raise _RefusedError(f"it claims {count} objects")
-        found = await asyncio.gather(*(self._element(device, number) for number in range(1, count + 1)))
-        return list(found)
-
-    async def _element(self, device: str, number: int) -> str:
-        return _text_of(_cast(await self._property(device, "object-list", number), ObjectIdentifier))
-
-    async def properties(self, objects: Mapping[str, Sequence[str]]) -> dict[str, Properties]:
-        """Return what each object says of the properties asked."""
-        names = list(objects)
-        found: dict[str, Properties] = {}
-        while names:
-            part, names = names[: self._batch * IN_FLIGHT], names[self._batch * IN_FLIGHT :]
-            batches = [part[start : start + self._batch] for start in range(0, len(part), self._batch)]
-            for answers in await asyncio.gather(*(self._batch_of(batch, objects) for batch in batches)):
-                found |= answers
-        return found
-
-    async def _batch_of(self, batch: Sequence[str], objects: Mapping[str, Sequence[str]]) -> dict[str, Properties]:
-        if self._has_multiple:
-            try:
-                return await self._multiple(batch, objects)
-            except _NoSuchServiceError:
-                self._has_multiple = False
-            except _RefusedError as error:
-                if len(batch) > 1:
-                    return await self._halves(batch, objects, is_too_large=isinstance(error, _TooLargeError))
-        return {name: await self._one_by_one(name, objects[name]) for name in batch}
-
-    async def _halves(
-        self, batch: Sequence[str], objects: Mapping[str, Sequence[str]], *, is_too_large: bool
-    ) -> dict[str, Properties]:
-        middle = len(batch) // 2
-        if is_too_large:
-            self._batch = min(self._batch, middle)
-        first = await self._batch_of(batch[:middle], objects)
-        return first | await self._batch_of(batch[middle:], objects)
-
-    async def _multiple(self, batch: Sequence[str], objects: Mapping[str, Sequence[str]]) -> dict[str, Properties]:
-        request = ReadPropertyMultipleRequest(
-            listOfReadAccessSpecs=SequenceOf(ReadAccessSpecification)(
-                [
-                    ReadAccessSpecification(
-                        objectIdentifier=ObjectIdentifier(name),
-                        listOfPropertyReferences=[
-                            PropertyReference(propertyIdentifier=PropertyIdentifier(each)) for each in objects[name]
-                        ],
-                    )
-                    for name in batch
-                ]
-            ),
-            destination=self._address,
-        )
-        answer = await self._request(request)
-        return {
-            _text_of(result.objectIdentifier): _decoded(
-                {
-                    str(element.propertyIdentifier): element.readResult.propertyValue
-                    for element in result.listOfResults
-                    if not element.readResult.propertyAccessError
-                }
-            )
-            for result in answer.listOfReadAccessResults
-        }
-
-    async def _one_by_one(self, name: str, properties: Iterable[str]) -> Properties:
-        found: dict[str, BacnetAny] = {}
-        for each in properties:
-            with contextlib.suppress(_RefusedError):
-                found[each] = await self._property(name, each)
-        return _decoded(found)
-
-    async def _property(self, name: str, which: str, index: int | None = None) -> BacnetAny:
-        request = ReadPropertyRequest(
-            objectIdentifier=ObjectIdentifier(name),
-            propertyIdentifier=PropertyIdentifier(which),
-            destination=self._address,
-        )
-        if index is not None:
-            request.propertyArrayIndex = index
-        return (await self._request(request)).propertyValue
-
-    async def _request(self, request: Any) -> Any:  # noqa: ANN401  # bacpypes3 is untyped
-        """Send a confirmed request: the one place where bacpypes3's errors, which are no exceptions, become ours."""
-        async with self._slots:
-            self.requests += 1
-            try:
-                async with asyncio.timeout(2 * self._timeout_s + 0.5):
-                    return await self._app.request(request)
-            except TimeoutError:
-                raise _NoAnswerError from None
-            except ErrorRejectAbortNack as error:
-                raise _refusal(error) from None
-
-
 async def _who_is(
     app: Application, address: Address, instance: int | None, timeout_s: float, *, broadcast: bool
 ) -> list[IAmRequest]:
@@ -315,7 +153,7 @@ async def _who_is(
 
 async def _listed(app: Application, said: IAmRequest, timeout_s: float) -> FoundDevice:
     """Return a device with all that its objects say; one that stops answering keeps what it said before."""
-    reader = _Reader(app, said.pduSource, timeout_s)
+    reader = PropertyReader(app, said.pduSource, timeout_s)
     device = f"device,{int(said.iAmDeviceIdentifier[1])}"
     own: Properties = {}
     objects: list[FoundObject] = []
@@ -325,9 +163,9 @@ async def _listed(app: Application, said: IAmRequest, timeout_s: float) -> Found
         names = [name for name in await reader.object_list(device) if name != device]
         properties = await reader.properties({name: _wanted(name) for name in names})
         objects = [_found_object(name, properties.get(name, {})) for name in names]
-    except _NoAnswerError:
+    except NoAnswerError:
         trouble = "it stopped answering while its objects were listed; ask again, or give it more time (--timeout)"
-    except _RefusedError as error:
+    except RefusedError as error:
         trouble = f"it refused to list its objects: {error}"
     return FoundDevice(
         instance=int(said.iAmDeviceIdentifier[1]),
@@ -361,38 +199,6 @@ def _found_object(name: str, properties: Properties) -> FoundObject:
         states=tuple(properties.get("state-text", contact if any(contact) else ())),
         device_type=properties.get("device-type", ""),
     )
-
-
-def _decoded(found: Mapping[str, BacnetAny]) -> Properties:
-    """Return what can be decoded; one broken property never hides the others."""
-    decoded: Properties = {}
-    for name, value in found.items():
-        with contextlib.suppress(_RefusedError):
-            plain = _cast(value, _TYPES.get(name, CharacterString))
-            decoded[name] = [str(each) for each in plain] if name == "state-text" else str(plain)
-    return decoded
-
-
-def _cast(value: BacnetAny, kind: Any) -> Any:  # noqa: ANN401  # bacpypes3 is untyped
-    try:
-        return value.cast_out(kind)
-    except (ValueError, TypeError, IndexError, AttributeError, struct.error, RejectException) as error:
-        raise _RefusedError(f"an answer that cannot be decoded ({error})") from error
-
-
-def _text_of(identifier: ObjectIdentifier) -> str:
-    return f"{identifier[0]},{int(identifier[1])}"
-
-
-def _refusal(error: ErrorRejectAbortNack) -> Exception:
-    reason = getattr(error, "apduAbortRejectReason", None)
-    if isinstance(error, AbortPDU) and reason in _NO_ANSWER:
-        return _NoAnswerError()
-    if isinstance(error, AbortPDU) and reason in _TOO_LARGE:
-        return _TooLargeError(str(AbortReason(reason)))
-    if isinstance(error, RejectPDU) and reason == RejectReason.unrecognizedService:
-        return _NoSuchServiceError("unrecognized-service")
-    return _RefusedError(str(error))
 
 
 async def _resolved(host: str, port: int, timeout_s: float) -> str:
