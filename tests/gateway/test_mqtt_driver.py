@@ -22,7 +22,7 @@ from facility.model import Protocol
 from facility.quality import Quality
 from gateway.drivers.driver import DeviceConfig, DriverConfig
 from gateway.drivers.mqtt import MqttDriver, session
-from gateway.drivers.mqtt.session import Message
+from gateway.drivers.mqtt.messages import Message
 from gateway.events import ConnectionState, Delivery
 from tests.gateway.driver_site import Collector, analog, device, driver_config, running, states, until
 from tests.servers import Mosquitto, mosquitto_in

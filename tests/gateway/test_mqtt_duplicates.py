@@ -9,8 +9,8 @@ from facility.quality import Quality
 from facility.samples import Sample
 from gateway.drivers.mqtt import duplicates
 from gateway.drivers.mqtt.duplicates import Duplicates
+from gateway.drivers.mqtt.messages import Message
 from gateway.drivers.mqtt.reading import Reading
-from gateway.drivers.mqtt.session import Message
 from gateway.events import DeviceEvent
 
 

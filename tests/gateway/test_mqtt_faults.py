@@ -22,6 +22,7 @@ from facility.model import Protocol
 from facility.quality import Quality
 from gateway.drivers.driver import DeviceConfig, DriverConfig
 from gateway.drivers.mqtt import MqttDriver, driver, retries, session
+from gateway.drivers.mqtt.messages import Saying
 from gateway.drivers.mqtt.retries import Retries
 from gateway.events import ConnectionState, Delivery
 from tests.gateway.driver_site import Collector, analog, device, driver_config, running, states, until
@@ -132,7 +133,7 @@ async def test_a_network_that_swallows_a_command_lets_it_go_with_the_connection(
         network.swallow()
         assert mqtt._session is not None
         with pytest.raises(TimeoutError):
-            await mqtt._session.publish(session.Saying("site/speed", b"9.0", qos=1))
+            await mqtt._session.publish(Saying("site/speed", b"9.0", qos=1))
         await until(lambda: config.status.state is ConnectionState.DOWN)
         await until(lambda: config.status.state is ConnectionState.UP)
         await publish(mosquitto.port, "site/speed", "3.0")

@@ -16,7 +16,7 @@ from facility.model import Protocol
 from facility.quality import BAD_FROM, Quality
 from gateway.drivers.driver import DeviceConfig, DriverConfig
 from gateway.drivers.mqtt import MqttDriver
-from gateway.drivers.mqtt.session import Message
+from gateway.drivers.mqtt.messages import Message
 from tests.gateway.driver_site import Collector, analog, device, driver_config, states
 from tests.gateway.sparkplug_node import DEVICE, GROUP
 

@@ -15,8 +15,8 @@ from facility.errors import ConfigurationError
 from facility.model import Protocol
 from facility.quality import BAD_FROM, Quality
 from gateway.drivers.mqtt import MqttDriver
+from gateway.drivers.mqtt.messages import Message
 from gateway.drivers.mqtt.reading import Reading
-from gateway.drivers.mqtt.session import Message
 from gateway.drivers.mqtt.source_time import source_time
 from gateway.drivers.mqtt.topic_source import TopicSource
 from gateway.drivers.mqtt.topics import DeviceTopic, compile_topics, decoded

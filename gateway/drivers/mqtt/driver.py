@@ -25,10 +25,11 @@ from gateway.drivers.driver import DriverConfig, PointWrite
 from gateway.drivers.mqtt.broker import Announcement, Broker, Subscription, read_options, tls_context
 from gateway.drivers.mqtt.commands import compile_commands, nothing_to_take_back, refused
 from gateway.drivers.mqtt.intake import Intake
+from gateway.drivers.mqtt.messages import Ending, Message, Saying
 from gateway.drivers.mqtt.reading import Reading
 from gateway.drivers.mqtt.reports import Reports
 from gateway.drivers.mqtt.retries import Retries
-from gateway.drivers.mqtt.session import Ending, Message, Saying, Session
+from gateway.drivers.mqtt.session import Session
 from gateway.drivers.mqtt.sparkplug.host import SparkplugHost, state_of
 from gateway.drivers.mqtt.sparkplug.metrics import NAMESPACE, is_sparkplug
 from gateway.drivers.mqtt.subscriptions import Routes, filter_mistake, plan_subscriptions

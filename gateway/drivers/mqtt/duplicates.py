@@ -9,8 +9,8 @@ from collections.abc import Hashable, Iterable
 from typing import Final, NamedTuple
 
 from facility.samples import Sample
+from gateway.drivers.mqtt.messages import Message
 from gateway.drivers.mqtt.reading import Reading
-from gateway.drivers.mqtt.session import Message
 
 MAX_REMEMBERED: Final = 20_000
 """Messages, and events, that are remembered: far more than brokers have under way to one client, so what they may send

@@ -14,9 +14,9 @@ from facility.quality import BAD_FROM, Quality
 from facility.samples import Sample, SampleBatch
 from gateway.drivers.driver import DriverConfig
 from gateway.drivers.mqtt.duplicates import Duplicates
+from gateway.drivers.mqtt.messages import Message
 from gateway.drivers.mqtt.reading import Reading, bad_points, without_value
 from gateway.drivers.mqtt.reports import Reports
-from gateway.drivers.mqtt.session import Message
 from gateway.drivers.mqtt.units import Unit, Units
 from gateway.events import Delivery, DeviceEvent
 from gateway.trouble import Trouble

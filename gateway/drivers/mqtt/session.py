@@ -12,22 +12,20 @@ import contextlib
 import select
 import socket
 import ssl
-import struct
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
 
 import structlog
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
-from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from facility.errors import DeviceRefusedError
 from gateway.drivers.mqtt.broker import Announcement, Broker, Subscription, connect, expiring, new_client
+from gateway.drivers.mqtt.messages import Ending, Message, Saying, acknowledgement, check_taken
 
 log = structlog.get_logger(__name__)
 
@@ -54,39 +52,6 @@ MAX_PAYLOAD: Final = 1_000_000
 
 TAKEN_OVER: Final = 0x8E
 """MQTT 5 reason code: another client opened the session."""
-
-NO_SUBSCRIBERS: Final = 0x10
-"""MQTT 5 reason code: the broker took the message, and nobody listens to its topic."""
-
-
-class Message(NamedTuple):
-    """One message as it arrived."""
-
-    topic: str
-    payload: bytes | None
-    """``None``: it is larger than any honest one."""
-    retained: bool
-    again: bool
-    """The broker may have sent it before."""
-    number: int
-    """What the broker waits to see acknowledged; 0 for a message that nobody has to acknowledge."""
-
-
-class Saying(NamedTuple):
-    """One message of ours."""
-
-    topic: str
-    payload: bytes
-    qos: int = 0
-    retain: bool = False
-
-
-class Ending(NamedTuple):
-    """Why a connection ended."""
-
-    reason: str
-    taken_over: bool = False
-    """Another client opened the session with our name."""
 
 
 class Listener(Protocol):
@@ -196,7 +161,7 @@ class Session:
             raise
         finally:
             self._published.pop(number, None)
-        _check_taken(saying.topic, reason)
+        check_taken(saying.topic, reason)
 
     def send(self, saying: Saying, properties: Properties | None = None) -> int:
         """Publish and wait for nothing; return the number under which it is confirmed."""
@@ -296,7 +261,7 @@ class Session:
     def _send_what_waits(self) -> None:
         """Send all acknowledgements at once, since paho would send each by itself; then what paho has."""
         if not self._client.want_write():
-            self._unsent += b"".join(_acknowledgement(self._owed.popleft()) for _ in range(len(self._owed)))
+            self._unsent += b"".join(acknowledgement(self._owed.popleft()) for _ in range(len(self._owed)))
         connection = self._client.socket()
         if self._unsent and connection is not None:
             with contextlib.suppress(BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
@@ -445,11 +410,6 @@ class Session:
             self._wake()
 
 
-def _acknowledgement(number: int) -> bytes:
-    """Return the packet PUBACK; MQTT 3.1.1 and 5, section 3.4, where 5 may leave out the reason "success"."""
-    return struct.pack(">BBH", PacketTypes.PUBACK << 4, 2, number)
-
-
 def _message(message: MQTTMessage) -> Message:
     """Copy what matters; a topic that is no UTF-8 becomes the empty one, to which nobody listens."""
     try:
@@ -459,18 +419,6 @@ def _message(message: MQTTMessage) -> Message:
     oversize = len(message.payload) > MAX_PAYLOAD
     payload = None if oversize else bytes(message.payload)
     return Message(topic, payload, message.retain, message.dup, message.mid if message.qos else 0)
-
-
-def _check_taken(topic: str, reason: ReasonCode) -> None:
-    """Raise if the broker did not pass a message on.
-
-    Raises:
-        DeviceRefusedError: It said no, or nobody listens to the topic.
-    """
-    if reason.is_failure:
-        raise DeviceRefusedError(f"the broker, for {topic},", str(reason))
-    if reason.value == NO_SUBSCRIBERS:
-        raise DeviceRefusedError(topic, "no device listens to this topic")
 
 
 def _send_small_packets_at_once(_client: Client, _userdata: object, connection: object) -> None:

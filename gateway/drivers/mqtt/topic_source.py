@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from facility.quality import Quality
 from facility.samples import Sample
+from gateway.drivers.mqtt.messages import Message
 from gateway.drivers.mqtt.reading import Reading, without_value
-from gateway.drivers.mqtt.session import Message
 from gateway.drivers.mqtt.subscriptions import Routes, covers
 from gateway.drivers.mqtt.topics import DeviceTopic, decoded
 

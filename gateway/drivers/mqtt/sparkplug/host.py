@@ -12,8 +12,8 @@ from facility.model import Point
 from gateway.conversion import PointConverter
 from gateway.drivers.driver import DeviceConfig
 from gateway.drivers.mqtt.broker import Announcement
+from gateway.drivers.mqtt.messages import Message
 from gateway.drivers.mqtt.reading import Reading
-from gateway.drivers.mqtt.session import Message
 from gateway.drivers.mqtt.sparkplug.edge_node import EdgeNode
 from gateway.drivers.mqtt.sparkplug.metrics import NAMESPACE, MetricId, NodeId, compile_metrics
 
