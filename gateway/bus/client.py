@@ -164,6 +164,7 @@ class BusClient:
         self._client.disconnect()
         with contextlib.suppress(AttributeError):  # loop_stop fails when the thread ends just while it looks
             self._client.loop_stop()
+        self._client.reinitialise(self._client_id)  # which alone closes the sockets that woke its thread
 
     def _new_client(self) -> Client:
         client = Client(CallbackAPIVersion.VERSION2, client_id=self._client_id, clean_session=True)
