@@ -45,13 +45,13 @@ SEAL_DRY = 0b1001
 def registers_a(*, flow: float = 40.0) -> list[int]:
     """Return what drive A of a sound pump has in its registers."""
     floats = (1450.0, flow, 1.0, 4.0, 10.0, 400.0, 5.0, 60.0, 50.0, 1.0)
-    image = struct.pack(">10fdIH", *floats, 100.0, 10, SEAL_DRY)
+    image = struct.pack(">10fdIHf", *floats, 100.0, 10, SEAL_DRY, 1450.0)
     return list(struct.unpack(f">{len(image) // 2}H", image))
 
 
 def registers_b(status: int = SEAL_DRY) -> list[int]:
     """Return what drive B of a sound pump has in its registers, from register 0 on."""
-    return [0] * 100 + [1450, 400, 1000, 4000, 1000, 4000, 500, 600, 500, 100, 34464, 1, 10, 0, status]
+    return [0] * 100 + [1450, 400, 1000, 4000, 1000, 4000, 500, 600, 500, 100, 34464, 1, 10, 0, status, 1450]
 
 
 @dataclass
