@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 import pytest
 from structlog.testing import capture_logs
 
-from facility.errors import ConfigurationError, Mistake
-from facility.model import Protocol
-from gateway.drivers.driver import Driver, DriverConfig
+from facility.errors import ConfigurationError, DeviceRefusedError, Mistake
+from facility.model import Point, Protocol
+from facility.samples import Sample
+from gateway.drivers.driver import Driver, DriverConfig, PointWrite
 from gateway.drivers.modbus.driver import ModbusDriver
 from gateway.events import ConnectionState, ConnectionStatus
 from gateway.gateway import Gateway, open_driver
@@ -39,6 +40,12 @@ class Clumsy:
         error = self.failures.pop(0)
         if error is not None:
             raise error
+
+    async def write(self, write: PointWrite) -> None:
+        raise DeviceRefusedError(write.point.address, "it is too clumsy")
+
+    async def read(self, point: Point) -> Sample:
+        raise DeviceRefusedError(point.address, "it is too clumsy")
 
 
 def named(name: str, port: int = 1, collector: Collector | None = None) -> DriverConfig:
