@@ -36,7 +36,7 @@ from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
-import psutil  # type: ignore[import-untyped]  # ships no types
+import psutil
 
 from app.history_thread import HistoryThread
 from app.logs import configure_logs

@@ -68,8 +68,8 @@ async def open_gateway(browser: Browser, api: RunningApi, theme: Theme = "light"
 
 async def test_what_is_down_stands_first_and_in_words(api: RunningApi, browser: Browser) -> None:
     page = await open_gateway(browser, api)
-    summary = "1 of 3 connections are not up; 2 of 4 devices do not answer."
-    await expect(page.get_by_role("status").filter(has_text="connections")).to_have_text(summary)
+    summary = "Connections not up: 1 of 3. Devices that do not answer: 2 of 4."
+    await expect(page.get_by_role("status").filter(has_text="Connections")).to_have_text(summary)
     turns = page.locator("button[aria-expanded]")
     await expect(turns).to_have_count(3)
     names = [text.split()[1] for text in await turns.all_inner_texts()]

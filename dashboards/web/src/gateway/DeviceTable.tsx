@@ -2,7 +2,7 @@ import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import type { GatewayDevice } from "../api/types";
 import { useLocal } from "../i18n";
-import { LastGood, StateMark } from "./ConnectionTable";
+import { LastGood, StateMark } from "./marks";
 
 interface Props {
   connection: string;

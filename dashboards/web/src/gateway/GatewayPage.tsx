@@ -4,7 +4,8 @@ import { gatewayQuery, statusQuery } from "../api/queries";
 import type { GatewayView } from "../api/types";
 import { LoadState } from "../shell/LoadState";
 import { useTimes } from "../text/format";
-import { ConnectionTable, LastGood, StateMark } from "./ConnectionTable";
+import { ConnectionTable } from "./ConnectionTable";
+import { LastGood, StateMark } from "./marks";
 import { troubleOf } from "./trouble";
 
 /** How the gateway is: what is down first, and in words. */

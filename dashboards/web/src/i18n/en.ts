@@ -266,7 +266,7 @@ export const en = {
     title: "Gateway connections",
     well: "All {{connections}} connections are up and all {{devices}} devices answer.",
     trouble:
-      "{{down}} of {{connections}} connections are not up; {{silent}} of {{devices}} devices do not answer.",
+      "Connections not up: {{down}} of {{connections}}. Devices that do not answer: {{silent}} of {{devices}}.",
     none: "No connection is configured.",
     connection: "Connection",
     device: "Device",

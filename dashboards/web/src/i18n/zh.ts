@@ -261,7 +261,7 @@ export const zh: Translation = {
   gateway: {
     title: "网关连接",
     well: "{{connections}} 个连接全部正常，{{devices}} 台设备全部有应答。",
-    trouble: "{{connections}} 个连接中有 {{down}} 个不正常；{{devices}} 台设备中有 {{silent}} 台无应答。",
+    trouble: "不正常的连接：{{down}}/{{connections}}；无应答的设备：{{silent}}/{{devices}}。",
     none: "没有配置连接。",
     connection: "连接",
     device: "设备",

@@ -41,12 +41,12 @@ function Site() {
     document.title = `${name} · ${t("app.name")}`;
   }, [name, t]);
   return (
-    <div className="site">
+    <div className="site" title={name}>
       <svg viewBox="0 0 16 16" fill="none" stroke="currentColor" strokeWidth="1.3" aria-hidden="true">
         <path d="M1 8S3.500 3.500 8 3.500 15 8 15 8 12.500 12.500 8 12.500 1 8 1 8z" />
         <circle cx="8" cy="8" r="2" fill="currentColor" />
       </svg>
-      {name}
+      <span>{name}</span>
     </div>
   );
 }
