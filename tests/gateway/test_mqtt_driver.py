@@ -24,6 +24,7 @@ from gateway.drivers.driver import DeviceConfig, DriverConfig
 from gateway.drivers.mqtt import MqttDriver, session
 from gateway.drivers.mqtt.messages import Message
 from gateway.events import ConnectionState, Delivery
+from gateway.inbox import Inbox
 from tests.gateway.driver_site import Collector, analog, device, driver_config, running, states, until
 from tests.servers import Mosquitto, mosquitto_in
 
@@ -222,6 +223,15 @@ async def test_a_broker_restart_marks_every_point_once_and_the_lift_is_read_agai
             assert collector.qualities(SPEED) == [Quality.BAD_COMMUNICATION, Quality.GOOD]
             assert config.status.detail == ""
             await stack.aclose()
+    assert decided(collector)[-1] == Quality.GOOD, "no loss comes after the return, though it waits for nobody"
+
+
+def decided(collector: Collector) -> list[int]:
+    """Return the qualities in the order in which an engine that was busy all the time gets them."""
+    inbox = Inbox()
+    for delivery in collector.deliveries:
+        inbox.put(delivery)
+    return [sample.quality for delivery in inbox.take_all(0) for sample in delivery.batch.rows()]
 
 
 async def test_events_that_the_broker_queued_survive_its_restart(tmp_path: Path) -> None:

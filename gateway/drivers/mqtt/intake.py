@@ -71,14 +71,15 @@ class Intake:
         points = [point for unit in lost for point in unit.points]
         self._duplicates.forget(point.key for point in points)
         if lost:
-            self._deliver(without_value(points, self._config.clock.now_ns(), Quality.BAD_COMMUNICATION), [], None)
+            bad = without_value(points, self._config.clock.now_ns(), Quality.BAD_COMMUNICATION)
+            self._deliver(bad, [], _owe_nothing)
             self._tell_state()
         return lost
 
     def deliver_bad(self, samples: Sequence[Sample]) -> None:
         """Deliver samples that no message brought."""
         self._duplicates.forget(sample.point for sample in samples)
-        self._deliver(samples, [], None)
+        self._deliver(samples, [], _owe_nothing)
 
     def _readings(self, message: Message, now_ns: int) -> list[Reading]:
         """Return what is new in a message."""
@@ -162,3 +163,10 @@ class Intake:
             )
         elif not bad and trouble.good(now_s):
             log.info("MQTT payload is good again", connection=self._config.connection.id, topic=topic)
+
+
+def _owe_nothing() -> None:
+    """Acknowledge a loss, of which nobody waits to hear.
+
+    It travels with those messages that are acknowledged, so that it is never dropped and no return overtakes it.
+    """
