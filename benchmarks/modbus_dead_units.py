@@ -13,9 +13,12 @@ import argparse
 import asyncio
 import contextlib
 import json
+import logging
 import struct
 from collections import defaultdict
 from collections.abc import Sequence
+
+import structlog
 
 from facility.clock import SystemClock
 from facility.equipment import EquipmentClass, LocalText, PointDefinition, PointKind, System
@@ -142,6 +145,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seconds", type=float, default=20.0, help="length of the run (default 20)")
     parser.add_argument("--dead", type=int, default=1, help="units on each line that never answer (default 1)")
     chosen = parser.parse_args(arguments)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))  # losses are the plan
     figures = asyncio.run(measure(chosen.dead, chosen.seconds))
     if chosen.json:
         print(json.dumps(figures))
