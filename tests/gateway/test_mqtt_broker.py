@@ -150,12 +150,14 @@ async def test_the_broker_says_that_a_gateway_died(mosquitto: Mosquitto, version
         assert driver._session is not None
         connection = driver._session._client.socket()
         assert isinstance(connection, socket.socket)
-        watcher = asyncio.create_task(
-            said_by(binary("mosquitto_sub"), "-p", str(mosquitto.port), "-t", topic, "-C", "3", "-W", "30")
+        watcher = await asyncio.create_subprocess_exec(
+            *(binary("mosquitto_sub"), "-p", str(mosquitto.port), "-t", topic, "-C", "3", "-W", "60"),
+            stdout=subprocess.PIPE,
         )
-        await asyncio.sleep(0.2)
+        assert watcher.stdout is not None
+        assert await watcher.stdout.readline() == b"online\n", "the retained word proves the subscription"
         connection.shutdown(socket.SHUT_RDWR)
-        assert (await watcher).split() == ["online", "offline", "online"]
+        assert (await watcher.communicate())[0].split() == [b"offline", b"online"]
 
 
 async def test_in_mqtt_5_the_gateway_says_how_much_may_be_under_way(mosquitto: Mosquitto) -> None:
