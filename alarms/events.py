@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from facility.equipment import Priority
+from facility.priority import Priority
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from alarms.lifecycle import AlarmState, Letter, isa_letter
-from facility.equipment import Priority
+from facility.priority import Priority
 from rules.events import Reason
 
 

@@ -9,8 +9,8 @@ from sqlalchemy import BindParameter, ColumnElement, Connection, Row, Select, bi
 
 from alarms.model import Alarm
 from alarms.tables import alarm_episode
-from facility.equipment import Priority
 from facility.errors import NotFoundError
+from facility.priority import Priority
 from facility.storage.statements import in_parts
 from rules.events import Reason
 

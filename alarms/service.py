@@ -14,9 +14,9 @@ from alarms.events import AlarmEvent
 from alarms.lifecycle import Signal, Step, advance
 from alarms.model import Alarm
 from alarms.tables import alarm_episode
-from facility.equipment import Priority
 from facility.errors import InvalidCommandError, StaleCommandError
 from facility.model import Facility
+from facility.priority import Priority
 from facility.storage.outbox import Topic, announce
 from facility.storage.statements import new_ids
 from people import journal

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import alarms.tables  # the table must be known before it is made
 from alarms.service import apply_transitions
-from facility.equipment import Priority
 from facility.model import Facility
+from facility.priority import Priority
 from facility.storage.database import metadata, open_database
 from rules.events import Reason, RuleTransition, TransitionKind
 from tests.facilities import SEAL_LEAK, small_facility

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from facility.clock import SystemClock
-from facility.equipment import EquipmentClass, LocalText, PointDefinition, PointKind, System
+from facility.definition import LocalText
+from facility.equipment import EquipmentClass, PointDefinition, PointKind, System
 from facility.model import Asset, Connection, Facility, Point, Protocol
 from gateway.drivers.driver import DriverConfig
 from gateway.events import Delivery

@@ -21,7 +21,8 @@ from collections.abc import Sequence
 import structlog
 
 from facility.clock import SystemClock
-from facility.equipment import EquipmentClass, LocalText, PointDefinition, PointKind, System
+from facility.definition import LocalText
+from facility.equipment import EquipmentClass, PointDefinition, PointKind, System
 from facility.model import Asset, Connection, Point, Protocol
 from facility.quality import UNCERTAIN_FROM
 from gateway.drivers.driver import DeviceConfig, DriverConfig

@@ -25,19 +25,11 @@ import numpy as np
 import zen
 
 from facility.clock import NS_PER_S
-from facility.equipment import (
-    EquipmentClass,
-    LimitDefinition,
-    LimitSide,
-    LocalText,
-    PointDefinition,
-    PointKind,
-    Priority,
-    RuleDefinition,
-    System,
-    Threshold,
-)
+from facility.conditions import LimitDefinition, LimitSide, Threshold
+from facility.definition import LocalText
+from facility.equipment import EquipmentClass, PointDefinition, PointKind, RuleDefinition, System
 from facility.model import Asset, Facility, Point, Rule
+from facility.priority import Priority
 from facility.quality import BAD_FROM, Quality
 from facility.samples import SampleBatch
 from rules import kernel

@@ -11,7 +11,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from facility.equipment import LimitSide, LocalText, OrderKind, PointKind, Priority, System
+from facility.conditions import LimitSide
+from facility.definition import LocalText
+from facility.equipment import OrderKind, PointKind, System
+from facility.priority import Priority
 from people.model import Permission, Role
 
 

@@ -27,7 +27,7 @@ from dashboards.schemas import (
     WorkOrderView,
 )
 from facility.clock import NS_PER_MS, NS_PER_S
-from facility.equipment import LocalText
+from facility.definition import LocalText
 from facility.latest import LatestValue
 from facility.model import Asset, Facility, Point
 from facility.storage.outbox import Topic

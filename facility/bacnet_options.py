@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from facility.equipment import Definition
+from facility.definition import Definition
 
 
 class BacnetOptions(Definition):

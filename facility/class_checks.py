@@ -5,17 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from facility.equipment import (
-    BadQuality,
-    EquipmentClass,
-    LimitSide,
-    NoData,
-    PointDefinition,
-    PointKind,
-    RuleDefinition,
-    State,
-    Threshold,
-)
+from facility.conditions import BadQuality, LimitSide, NoData, State, Threshold
+from facility.equipment import EquipmentClass, PointDefinition, PointKind, RuleDefinition
 from facility.grammar import Finding
 from facility.quality import REASONS
 from facility.units import display_unit, is_known

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from facility.bacnet_options import BacnetOptions
-from facility.equipment import Definition
+from facility.definition import Definition
 from facility.grammar import Finding, check
 from facility.modbus_options import SERIAL_TRANSPORTS, ModbusOptions
 from facility.model import Connection, Protocol, WrittenConnection

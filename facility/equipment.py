@@ -7,23 +7,13 @@ These models are the file's grammar.
 
 from __future__ import annotations
 
-from enum import IntEnum, StrEnum
-from typing import Annotated, Literal
+from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-
-class Definition(BaseModel):
-    """Base of everything read from a class file: immutable, and an unknown key is a mistake."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class LocalText(Definition):
-    """A text in the two languages of the console."""
-
-    en: str
-    zh: str
+from facility.conditions import Condition, Schedule
+from facility.definition import Definition, LocalText
+from facility.priority import Priority
 
 
 class System(StrEnum):
@@ -89,86 +79,12 @@ class PointDefinition(Definition):
     """Shown on the system's overview tile."""
 
 
-class Priority(IntEnum):
-    """Alarm priority, 1 the most urgent; priority 1 wants a comment when it is acknowledged."""
-
-    CRITICAL = 1
-    HIGH = 2
-    MEDIUM = 3
-    LOW = 4
-
-
 class OrderKind(StrEnum):
     """Work order kinds after EN 13306; emergency stands for corrective work that cannot wait."""
 
     EMERGENCY = "emergency"
     CORRECTIVE = "corrective"
     PREVENTIVE = "preventive"
-
-
-class LimitSide(StrEnum):
-    """The four limits of a threshold, from the lowest value up."""
-
-    LOW_LOW = "low_low"
-    LOW = "low"
-    HIGH = "high"
-    HIGH_HIGH = "high_high"
-
-
-class LimitDefinition(Definition):
-    """One limit of a threshold rule."""
-
-    value: float
-    """In the point's unit; the condition is true beyond it, not at it."""
-    priority: Priority | None = None
-    """Priority while this limit is exceeded; ``None``: the rule's own."""
-
-
-class Delays(Definition):
-    """How long a condition must hold."""
-
-    on_delay_s: float = Field(default=0.0, ge=0.0)
-    """Seconds the condition must hold before it is raised; 0 raises at once."""
-    off_delay_s: float = Field(default=0.0, ge=0.0)
-    """Seconds it must be gone before it clears; 0 clears at once."""
-
-
-class Threshold(Delays):
-    """The value is beyond a limit."""
-
-    type: Literal["threshold"]
-    limits: dict[LimitSide, LimitDefinition] = Field(min_length=1)
-    deadband: float = Field(default=0.0, ge=0.0)
-    """How far the value must come back before the condition clears, in the point's unit."""
-
-
-class State(Delays):
-    """The point is in one of the named states."""
-
-    type: Literal["state"]
-    states: list[str] = Field(min_length=1)
-    """Names from the point's ``states``."""
-
-
-class NoData(Definition):
-    """No usable sample came for a time."""
-
-    type: Literal["no_data"]
-    timeout_s: float = Field(gt=0.0)
-
-
-class BadQuality(Delays):
-    """What comes cannot be trusted: the driver says that the device is lost, or the device that its sensor failed."""
-
-    type: Literal["bad_quality"]
-    reasons: list[str] = Field(default=["bad"], min_length=1)
-    """Which qualities: levels (``bad``, ``uncertain``) or single ones by name, such as ``bad_communication``."""
-    timeout_s: float | None = Field(default=None, gt=0.0)
-    """Also true when no usable sample came for so long, for devices that report by themselves and whose end nobody
-    else notices; ``None``: quality alone decides."""
-
-
-Condition = Annotated[Threshold | State | NoData | BadQuality, Field(discriminator="type")]
 
 
 class RuleDefinition(Definition):
@@ -179,6 +95,11 @@ class RuleDefinition(Definition):
     point: str
     title: LocalText
     condition: Condition
+    only_when: str | None = None
+    """Operating state in which the rule is watched: an expression over points of the asset (:mod:`rules.expression`),
+    such as ``running == 'running'``; ``None``: always."""
+    schedule: Schedule | None = None
+    """``None``: at any time."""
     priority: Priority
     cause: LocalText
     consequence: LocalText

@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from facility.equipment import Definition
+from facility.definition import Definition
 
 
 class ModbusTransport(StrEnum):

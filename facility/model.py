@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from facility.equipment import EquipmentClass, LocalText, PointDefinition, RuleDefinition
+from facility.definition import LocalText
+from facility.equipment import EquipmentClass, PointDefinition, RuleDefinition
 
 
 class Protocol(StrEnum):

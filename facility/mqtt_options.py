@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from facility.equipment import Definition
+from facility.definition import Definition
 
 
 class MqttOptions(Definition):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from facility.equipment import EquipmentClass, LocalText
+from facility.definition import LocalText
+from facility.equipment import EquipmentClass
 
 _SPACE_WORDS = {"building": "号楼", "floor": "层", "zone": "区", "room": "室"}
 _NUMBER = re.compile(r"\d+$")

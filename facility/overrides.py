@@ -7,16 +7,8 @@ import re
 from typing import Any
 
 from facility.class_checks import check_rule
-from facility.equipment import (
-    BadQuality,
-    Condition,
-    EquipmentClass,
-    LimitDefinition,
-    NoData,
-    RuleDefinition,
-    State,
-    Threshold,
-)
+from facility.conditions import BadQuality, Condition, LimitDefinition, NoData, State, Threshold
+from facility.equipment import EquipmentClass, RuleDefinition
 from facility.errors import UnitError
 from facility.grammar import Finding
 from facility.site_grammar import LimitEntry, RuleEntry

@@ -9,7 +9,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from facility.equipment import LocalText, RuleDefinition
+from facility.definition import LocalText
+from facility.equipment import RuleDefinition
 from facility.model import Asset, Connection, SiteDescription, Space, WrittenConnection
 from facility.overrides import difference
 

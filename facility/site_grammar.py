@@ -6,8 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
-from facility.equipment import Definition, LimitSide, LocalText, Priority
+from facility.conditions import LimitSide
+from facility.definition import Definition, LocalText
 from facility.model import Protocol
+from facility.priority import Priority
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=64)]
 """Ids stand in topics, addresses of pages and file names."""

@@ -23,15 +23,8 @@ import numpy.typing as npt
 from pydantic import ValidationError
 
 from facility.clock import NS_PER_S
-from facility.equipment import (
-    BadQuality,
-    MaintenancePlan,
-    NoData,
-    PointKind,
-    ReportDefinition,
-    RuleDefinition,
-    Threshold,
-)
+from facility.conditions import BadQuality, NoData, Threshold
+from facility.equipment import MaintenancePlan, PointKind, ReportDefinition, RuleDefinition
 from facility.model import Facility, Point
 from facility.samples import SampleBatch
 

@@ -11,9 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 from facility.clock import NS_PER_S
-from facility.equipment import BadQuality, Condition, Delays, LimitSide, NoData, Priority, State, Threshold
+from facility.conditions import BadQuality, Condition, Delays, LimitSide, NoData, State, Threshold
 from facility.errors import ConfigurationError, Mistake
 from facility.model import Facility, Point
+from facility.priority import Priority
 from facility.quality import REASONS, Quality
 from rules import fingerprint, kernel
 from rules.columns import allocate
@@ -145,6 +146,7 @@ def rows_of(condition: Condition, owner: Owner, point: Point) -> list[Row]:
             timeouts = [] if condition.timeout_s is None else [condition.timeout_s]
             silence = [_silence_row(timeout_s, 1, owner, point) for timeout_s in timeouts]
             return [_quality_row(condition, owner, point), *silence]
+    raise NotImplementedError(condition.type)
 
 
 def _silence_row(timeout_s: float, ordinal: int, owner: Owner, point: Point) -> Row:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from facility.equipment import LimitSide, Priority
+from facility.conditions import LimitSide
+from facility.priority import Priority
 
 
 class TransitionKind(StrEnum):

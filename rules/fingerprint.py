@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 
-from facility.equipment import MaintenancePlan, State
+from facility.conditions import State
+from facility.equipment import MaintenancePlan
 from facility.model import Point, Rule
 
 

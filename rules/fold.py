@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from facility.equipment import Priority
+from facility.priority import Priority
 from rules import kernel
 from rules.compile import Row
 from rules.events import Evaluation, MeterDue, Reason, RuleTransition, TransitionKind

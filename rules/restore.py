@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from facility.clock import NS_PER_S
-from facility.equipment import Priority
+from facility.priority import Priority
 from rules import kernel
 from rules.compile import Program
 from rules.fold import Fold

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from facility.equipment import Definition
+from facility.definition import Definition
 from facility.errors import ConfigurationError, Mistake, NotFoundError
 from facility.grammar import validate
 from facility.yaml_file import did_you_mean, read_yaml

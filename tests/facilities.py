@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from itertools import count
 
+from facility.conditions import LimitDefinition, LimitSide, State, Threshold
+from facility.definition import LocalText
 from facility.equipment import (
     ChecklistStep,
     EquipmentClass,
-    LimitDefinition,
-    LimitSide,
-    LocalText,
     MaintenancePlan,
     OrderKind,
     OrderTemplate,
     PointDefinition,
     PointKind,
-    Priority,
     RuleDefinition,
-    State,
     System,
-    Threshold,
 )
 from facility.model import Asset, Connection, Facility, Point, Protocol, Rule, Space
+from facility.priority import Priority
 
 BEARING_HIGH = 1
 """Pump: corrective order; priority 3, and 1 beyond the outer limit."""

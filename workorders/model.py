@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from facility.equipment import LocalText, OrderKind, Priority
+from facility.definition import LocalText
+from facility.equipment import OrderKind
+from facility.priority import Priority
 from workorders.lifecycle import OrderState
 
 

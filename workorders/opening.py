@@ -9,8 +9,9 @@ from sqlalchemy import Connection
 
 from alarms.events import AlarmEvent
 from alarms.lifecycle import ESCALATIONS, RETURNS
-from facility.equipment import OrderTemplate, Priority, RuleDefinition
+from facility.equipment import OrderTemplate, RuleDefinition
 from facility.model import Facility
+from facility.priority import Priority
 from people import journal
 from people.model import SYSTEM
 from rules.events import MeterDue

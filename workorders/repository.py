@@ -7,8 +7,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
-from facility.equipment import LocalText, OrderKind, Priority
+from facility.definition import LocalText
+from facility.equipment import OrderKind
 from facility.errors import NotFoundError
+from facility.priority import Priority
 from facility.storage.statements import in_parts
 from workorders.lifecycle import UNFINISHED, OrderState
 from workorders.model import Step, WorkOrder

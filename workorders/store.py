@@ -8,7 +8,9 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, update
 
-from facility.equipment import ChecklistStep, LocalText, OrderTemplate, Priority
+from facility.definition import LocalText
+from facility.equipment import ChecklistStep, OrderTemplate
+from facility.priority import Priority
 from facility.storage.outbox import Topic, announce
 from facility.storage.statements import insert_if_absent
 from people import journal

@@ -12,8 +12,8 @@ from app.demo.measure import Summary
 from app.demo.people import DEMO_ACCOUNTS, DEMO_PASSWORD
 from app.engine import Commit
 from facility.clock import NS_PER_S
-from facility.equipment import Priority
 from facility.model import Asset, Facility
+from facility.priority import Priority
 from simulators.simulation import Injection, Simulation
 
 ALARM_COLOURS = {

@@ -12,8 +12,9 @@ from dashboards.access import ServicesDep, ViewerDep, allowed, from_our_page
 from dashboards.schemas import Acknowledge, AlarmDetail, AlarmList, AlarmView, Reset
 from dashboards.services import Services
 from dashboards.views import alarm_detail, alarm_views
-from facility.equipment import Priority, System
+from facility.equipment import System
 from facility.model import Facility
+from facility.priority import Priority
 from facility.storage.database import reading
 from people.model import Account, Permission
 

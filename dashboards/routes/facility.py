@@ -20,7 +20,7 @@ from dashboards.views import (
     value_rows,
 )
 from facility.clock import NS_PER_MS, NS_PER_S
-from facility.equipment import Threshold
+from facility.conditions import Threshold
 from facility.errors import NotFoundError
 from facility.storage.database import reading
 from facility.storage.outbox import last_seq

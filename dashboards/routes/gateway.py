@@ -12,7 +12,7 @@ from dashboards.recent import Recent, quantile_s
 from dashboards.schemas import GatewayConnectionView, GatewayView, QueueView, RemoteGatewayView, UnitView
 from dashboards.services import Services
 from dashboards.views import connection_view, moment, moment_or_none
-from facility.equipment import LocalText
+from facility.definition import LocalText
 from facility.model import Connection
 from gateway.events import ConnectionState, ConnectionStatus, GatewayStatus, UnitStatus
 

@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import Connection as SqlConnection
 from sqlalchemy import Row, Table, select
 
-from facility.equipment import EquipmentClass, LocalText, PointDefinition, RuleDefinition, System
+from facility.definition import LocalText
+from facility.equipment import EquipmentClass, PointDefinition, RuleDefinition, System
 from facility.model import Asset, Facility, Point, Rule, Space
 from facility.storage import tables
 

@@ -12,7 +12,8 @@ from sqlalchemy import Row, Table, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from facility.connections import resolved_connection
-from facility.equipment import EquipmentClass, LocalText, PointKind, RuleDefinition
+from facility.definition import LocalText
+from facility.equipment import EquipmentClass, PointKind, RuleDefinition
 from facility.errors import ConfigurationError, Mistake, NotFoundError
 from facility.model import (
     Asset,

@@ -14,7 +14,8 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from facility.connections import resolved_connection
-from facility.equipment import EquipmentClass, LocalText, PointDefinition, RuleDefinition
+from facility.definition import LocalText
+from facility.equipment import EquipmentClass, PointDefinition, RuleDefinition
 from facility.errors import ConfigurationError, Mistake, WatchkeeperError
 from facility.life_safety import refusal
 from facility.model import Asset, Connection, Facility, Point, Protocol, Rule, WrittenConnection

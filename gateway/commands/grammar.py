@@ -24,7 +24,8 @@ from typing import Any, Final
 
 from pydantic import Field
 
-from facility.equipment import Definition, EquipmentClass, PointDefinition, PointKind
+from facility.definition import Definition
+from facility.equipment import EquipmentClass, PointDefinition, PointKind
 from facility.grammar import Finding, check
 from facility.life_safety import class_refusal
 from facility.model import Protocol

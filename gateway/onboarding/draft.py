@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
 
-from facility.equipment import BadQuality, Condition, EquipmentClass, NoData
+from facility.conditions import BadQuality, Condition, NoData
+from facility.equipment import EquipmentClass
 from gateway.onboarding.found import FoundConnection
 from gateway.onboarding.found_asset import Recognised, Unmapped
 from gateway.onboarding.profiling import DraftAsset, DraftProfile, Profiler

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import count
 
 from facility.clock import Clock
-from facility.equipment import EquipmentClass, LocalText
+from facility.definition import LocalText
+from facility.equipment import EquipmentClass
 from facility.errors import ConfigurationError, DeviceUnreachableError
 from facility.model import Asset, Connection, Facility, Point, Protocol
 from gateway.address import parameters

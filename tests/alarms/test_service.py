@@ -13,8 +13,8 @@ from alarms import repository, service
 from alarms.events import AlarmEvent
 from alarms.model import Alarm
 from alarms.tables import alarm_episode
-from facility.equipment import Priority
 from facility.errors import InvalidCommandError, NotFoundError, StaleCommandError, WatchkeeperError
+from facility.priority import Priority
 from facility.storage.database import reading
 from facility.storage.outbox import Topic, announcements_after
 from people.journal import journal_of

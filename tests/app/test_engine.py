@@ -21,7 +21,7 @@ from app import engine as engine_module
 from app.engine import Commit, EngineThread
 from app.history_thread import HistoryThread
 from facility.clock import NS_PER_S, VirtualClock
-from facility.equipment import BadQuality
+from facility.conditions import BadQuality
 from facility.errors import HistoryUnavailableError
 from facility.history.duckdb_history import DuckDbHistory
 from facility.history.history import Buckets, History

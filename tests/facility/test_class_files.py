@@ -9,18 +9,10 @@ from pathlib import Path
 import pytest
 
 from facility.class_files import SHIPPED, load_classes
-from facility.equipment import (
-    BadQuality,
-    EquipmentClass,
-    LimitSide,
-    NoData,
-    OrderKind,
-    PointKind,
-    Priority,
-    State,
-    Threshold,
-)
+from facility.conditions import BadQuality, LimitSide, NoData, State, Threshold
+from facility.equipment import EquipmentClass, OrderKind, PointKind
 from facility.errors import ConfigurationError
+from facility.priority import Priority
 
 CLASSES = load_classes()
 DATA = Path(os.environ.get("WATCHKEEPER_DATA", Path(__file__).parents[3] / "shared/data"))

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facility.class_files import load_classes
-from facility.equipment import BadQuality, LimitDefinition, LimitSide, Priority, State, Threshold
+from facility.conditions import BadQuality, LimitDefinition, LimitSide, State, Threshold
 from facility.errors import ConfigurationError
 from facility.model import SiteDescription
+from facility.priority import Priority
 from facility.site_export import site_text, write_site
 from facility.site_file import parse_site, read_site
 

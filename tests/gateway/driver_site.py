@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 from facility.clock import Clock, SystemClock
-from facility.equipment import EquipmentClass, LocalText, PointDefinition, PointKind, System
+from facility.definition import LocalText
+from facility.equipment import EquipmentClass, PointDefinition, PointKind, System
 from facility.model import Asset, Connection, Point, Protocol
 from facility.quality import Quality
 from facility.samples import Sample

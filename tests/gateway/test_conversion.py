@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facility.equipment import LocalText, PointDefinition, PointKind
+from facility.definition import LocalText
+from facility.equipment import PointDefinition, PointKind
 from facility.errors import ConfigurationError, DeviceRefusedError
 from facility.model import Point
 from facility.quality import Quality

@@ -9,7 +9,7 @@ import pytest
 
 from facility.class_files import load_classes
 from facility.clock import SystemClock
-from facility.equipment import LocalText
+from facility.definition import LocalText
 from facility.model import Asset, Connection, Facility, Point, Protocol
 from gateway.drivers.bacnet import BacnetDriver
 from gateway.drivers.driver import DriverConfig

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from facility.class_files import load_classes
 from facility.clock import VirtualClock
-from facility.equipment import LocalText
+from facility.definition import LocalText
 from facility.errors import ConfigurationError
 from facility.model import Asset, Connection, Facility, Point, Protocol
 from gateway.address import filled, parameters

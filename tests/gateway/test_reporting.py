@@ -10,21 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facility.clock import NS_PER_S
-from facility.equipment import (
-    BadQuality,
-    Condition,
-    LimitDefinition,
-    LimitSide,
-    LocalText,
-    MaintenancePlan,
-    PointDefinition,
-    PointKind,
-    Priority,
-    ReportDefinition,
-    RuleDefinition,
-    Threshold,
-)
+from facility.conditions import BadQuality, Condition, LimitDefinition, LimitSide, Threshold
+from facility.definition import LocalText
+from facility.equipment import MaintenancePlan, PointDefinition, PointKind, ReportDefinition, RuleDefinition
 from facility.model import Point
+from facility.priority import Priority
 from facility.quality import Quality
 from facility.samples import Sample, SampleBatch
 from gateway.reporting import DEFAULT_HEARTBEAT_S, Policy, Reporter, policy_of, report_of

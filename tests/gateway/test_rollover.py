@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from facility.equipment import LocalText, PointDefinition, PointKind
+from facility.definition import LocalText
+from facility.equipment import PointDefinition, PointKind
 from facility.model import Point
 from facility.quality import Quality
 from facility.samples import Sample, SampleBatch

@@ -4,27 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from facility.conditions import BadQuality, Condition, LimitDefinition, LimitSide, NoData, State, Threshold
+from facility.definition import LocalText
 from facility.equipment import (
-    BadQuality,
     ChecklistStep,
-    Condition,
     EquipmentClass,
-    LimitDefinition,
-    LimitSide,
-    LocalText,
     MaintenancePlan,
-    NoData,
     OrderKind,
     OrderTemplate,
     PointDefinition,
     PointKind,
-    Priority,
     RuleDefinition,
-    State,
     System,
-    Threshold,
 )
 from facility.model import Asset, Facility, Point, Rule
+from facility.priority import Priority
 from facility.quality import Quality
 from facility.samples import Sample, SampleBatch
 from rules.events import Evaluation

@@ -5,8 +5,9 @@ import sys
 
 import pytest
 
-from facility.equipment import LimitSide, Priority
+from facility.conditions import LimitSide
 from facility.errors import ConfigurationError
+from facility.priority import Priority
 from facility.quality import Quality
 from facility.samples import SampleBatch
 from rules.compiled import compiled

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facility.equipment import Condition, LimitDefinition, LimitSide, Priority, Threshold
+from facility.conditions import Condition, LimitDefinition, LimitSide, Threshold
 from facility.model import Facility
+from facility.priority import Priority
 from facility.quality import Quality
 from facility.samples import Sample, SampleBatch
 from rules import kernel

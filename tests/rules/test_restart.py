@@ -5,8 +5,9 @@ import math
 import pytest
 from sqlalchemy import Engine
 
-from facility.equipment import Condition, LimitDefinition, LimitSide, Priority, Threshold
+from facility.conditions import Condition, LimitDefinition, LimitSide, Threshold
 from facility.model import Facility
+from facility.priority import Priority
 from facility.quality import Quality
 from facility.samples import SampleBatch
 from facility.storage.database import metadata

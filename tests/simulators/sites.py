@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from facility.equipment import EquipmentClass, LocalText, System
+from facility.definition import LocalText
+from facility.equipment import EquipmentClass, System
 from facility.model import Asset, Connection, Protocol, SiteDescription
 
 SYSTEM_OF = {"lift": System.LIFT, "door": System.ACCESS, "pump": System.PUMP, "fire-panel": System.FIRE}

@@ -7,8 +7,9 @@ from sqlalchemy import Engine
 
 from alarms.events import AlarmEvent
 from alarms.service import apply_transitions
-from facility.equipment import OrderKind, Priority
+from facility.equipment import OrderKind
 from facility.errors import InvalidCommandError, NotFoundError, StaleCommandError
+from facility.priority import Priority
 from facility.storage.database import reading
 from facility.storage.outbox import Topic, announcements_after, last_seq
 from people.journal import journal_of
