@@ -166,7 +166,7 @@ class Coincidence(Delays):
 
 
 class Composite(Delays):
-    """An expression over points of the asset and over its other rules is true (:mod:`rules.expression`)."""
+    """An expression over points of the asset and over its other rules is true (:mod:`facility.expression`)."""
 
     type: Literal["composite"]
     expression: str

@@ -96,8 +96,8 @@ class RuleDefinition(Definition):
     title: LocalText
     condition: Condition
     only_when: str | None = None
-    """Operating state in which the rule is watched: an expression over points of the asset (:mod:`rules.expression`),
-    such as ``running == 'running'``; ``None``: always."""
+    """Operating state in which the rule is watched: an expression over points of the asset, such as
+    ``running == 'running'`` (:mod:`facility.expression`); ``None``: always."""
     schedule: Schedule | None = None
     """``None``: at any time."""
     priority: Priority

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facility.errors import UnitError
+from facility.expression import DEEPEST, LONGEST, ExpressionError, Operand, parse
 from facility.units import ratio_unit
-from rules.expression import DEEPEST, LONGEST, ExpressionError, Operand, parse
 
 POINTS = {
     "flow": Operand(unit="m**3/h"),
