@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from facility.clock import NS_PER_S
-from facility.conditions import BadQuality, Condition, Delays, LimitSide, NoData, State, Threshold
+from facility.conditions import BadQuality, Condition, Delays, ForbiddenState, LimitSide, NoData, State, Threshold
 from facility.errors import ConfigurationError, Mistake
 from facility.model import Facility, Point
 from facility.priority import Priority
@@ -129,7 +129,7 @@ def _rule_rows(facility: Facility, mistakes: list[Mistake]) -> Iterator[Row]:
 
 
 def _unknown_states(condition: Condition, point: Point) -> str:
-    names = condition.states if isinstance(condition, State) else []
+    names = fingerprint.named_states(condition)
     return ", ".join(name for name in names if name not in point.definition.states)
 
 
@@ -140,6 +140,8 @@ def rows_of(condition: Condition, owner: Owner, point: Point) -> list[Row]:
             return [_limit_row(condition, side, owner, point) for side in condition.limits]
         case State():
             return [_state_row(condition, owner, point)]
+        case ForbiddenState():
+            return [_forbidden_row(condition, owner, point)]
         case NoData():
             return [_silence_row(condition.timeout_s, 0, owner, point)]
         case BadQuality():
@@ -215,6 +217,27 @@ def _state_row(condition: State, owner: Owner, point: Point) -> Row:
         priority=owner.priority,
         limit=float(codes[0]),
     )
+
+
+def _forbidden_row(condition: ForbiddenState, owner: Owner, point: Point) -> Row:
+    codes = sorted({point.definition.states[name] for name in condition.allowed})
+    return Row(
+        owner=owner,
+        ordinal=0,
+        point=point.key,
+        shape=_value_shape(condition, tuple(_between(list(_runs(codes))))),
+        reason=Reason.FORBIDDEN_STATE,
+        priority=owner.priority,
+        limit=float(codes[0]),
+    )
+
+
+def _between(runs: Sequence[tuple[int, int]]) -> Iterator[Range]:
+    """Return the values outside the runs: below the first, between neighbours and above the last."""
+    below = [-math.inf, *(float(last) for _, last in runs)]
+    above = [*(float(first) for first, _ in runs), math.inf]
+    for lo, hi in zip(below, above, strict=True):
+        yield Range(enter=(math.nextafter(lo, math.inf), math.nextafter(hi, -math.inf)), stay=(lo, hi))
 
 
 def _runs(codes: Iterable[int]) -> Iterator[tuple[int, int]]:

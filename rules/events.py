@@ -30,6 +30,8 @@ class Reason(StrEnum):
     HIGH = "high"
     HIGH_HIGH = "high_high"
     STATE = "state"
+    FORBIDDEN_STATE = "forbidden_state"
+    """In a state that is not among the allowed ones."""
     NO_DATA = "no_data"
     BAD_QUALITY = "bad_quality"
     """The samples came with a quality that cannot be trusted."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 
-from facility.conditions import State
+from facility.conditions import Condition, ForbiddenState, State
 from facility.equipment import MaintenancePlan
 from facility.model import Point, Rule
 
@@ -16,9 +16,17 @@ from facility.model import Point, Rule
 def of_rule(rule: Rule, point: Point) -> str:
     """Return the fingerprint of a rule's condition on its point."""
     condition = rule.definition.condition
-    codes = [point.definition.states[name] for name in condition.states] if isinstance(condition, State) else []
-    semantic = condition.model_dump_json(exclude={"states"})
+    codes = [point.definition.states[name] for name in named_states(condition)]
+    semantic = condition.model_dump_json(exclude={"states", "allowed"})
     return _digest(f"{point.key} {int(rule.definition.priority)} {semantic} {sorted(codes)}")
+
+
+def named_states(condition: Condition) -> list[str]:
+    """Return the states of the point that a condition names; their codes, not their names, are what it means."""
+    match condition:
+        case State(states=names) | ForbiddenState(allowed=names):
+            return names
+    return []
 
 
 def of_plan(plan: MaintenancePlan, point: Point) -> str:

@@ -13,7 +13,7 @@ from rules.compile import Row
 from rules.events import Evaluation, MeterDue, Reason, RuleTransition, TransitionKind
 from rules.layout import Record
 
-_BY_CODE = (Reason.STATE, Reason.BAD_QUALITY)
+_BY_CODE = (Reason.STATE, Reason.FORBIDDEN_STATE, Reason.BAD_QUALITY)
 """Conditions that are held against a code: the one that decided is the evidence."""
 
 

@@ -27,7 +27,8 @@ says nothing about now, moves no delay and is no sign of life.
 Quality. Bad and non-finite samples change no value and do not count as data; uncertain ones decide. What bad ones do
 change are rows of kind ``QUALITY``: such a row is a ``VALUE`` row over the quality's code instead of the value, and
 runs on the gateway's time, since a device that is lost says no time. A sample that arrived before the one that decided
-a point's quality says nothing about it any more.
+a point's quality says nothing about it any more. A ``VOID`` sample is no device's: what computed it says that there is
+nothing to judge now, so every ``VALUE`` row of its point is false, and whatever comes next is looked at.
 
 Guard band. For each point ``lo < value < hi``, ``time < due`` and an unchanged quality (``grade``, where any row
 watches it) is the region where none of its rows can change, so a quiet sample costs the same however many rules the
@@ -50,6 +51,8 @@ UNSEEN = -(2**62)
 """``newest`` of a point without any sample."""
 UNWATCHED = -1
 """``grade`` of a point whose quality no row watches."""
+VOID = 63
+"""A sample's quality, among the good ones: there is nothing to judge now; its value is NaN."""
 BLOCK = 8
 """Points share one entry of ``Points.block_wake`` by groups of ``2**BLOCK``."""
 
@@ -153,7 +156,7 @@ def pass_quiet(batch: Batch, points: Points, start: int) -> int:
             newest[p] = t
             arrived[p] = gateway[i]
             held[p] = v
-        elif t >= newest[p] and v - v == 0.0:
+        elif t >= newest[p] and (v - v == 0.0 or q == VOID):
             return i
     return len(key)
 
@@ -281,8 +284,9 @@ def grow_silent(columns: Columns, p: int, r: int, now: Moment) -> None:
 def judge(columns: Columns, p: int, now: Moment) -> None:
     """Apply a sample to all rows of its point and draw the band of values that change none of them."""
     points, rows, _ = columns
-    lo = -math.inf
-    hi = math.inf
+    is_void = math.isnan(now.value)
+    lo = math.inf if is_void else -math.inf
+    hi = -math.inf if is_void else math.inf
     for r in range(points.first_row[p], points.first_row[p + 1]):
         kind = rows.setup[rows.live[r, SHAPE], KIND]
         if kind == VALUE:
@@ -295,7 +299,7 @@ def judge(columns: Columns, p: int, now: Moment) -> None:
             hear(columns, r, now)
         elif kind == QUALITY:
             weigh(columns, p, r, now)
-        else:
+        elif not is_void:
             hi = min(hi, read_meter(columns, r, now))
     points.lo[p] = lo
     points.hi[p] = hi

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from typing import cast
 
-from facility.conditions import BadQuality, Condition, LimitDefinition, LimitSide, NoData, State, Threshold
+from facility.conditions import (
+    BadQuality,
+    Condition,
+    ForbiddenState,
+    LimitDefinition,
+    LimitSide,
+    NoData,
+    State,
+    Threshold,
+)
 from facility.definition import LocalText
 from facility.equipment import (
     ChecklistStep,
@@ -21,6 +32,7 @@ from facility.model import Asset, Facility, Point, Rule
 from facility.priority import Priority
 from facility.quality import Quality
 from facility.samples import Sample, SampleBatch
+from rules import kernel
 from rules.events import Evaluation
 
 S = 1_000_000_000
@@ -28,6 +40,8 @@ TEMPERATURE, MODE, HOURS = 1, 2, 3
 """Keys of the pump's points."""
 MODES = {"stopped": 0, "running": 1, "jammed": 2, "manual": 3, "burnt": 4}
 SERVICE_EVERY_H = 500.0
+VOID = cast("Quality", kernel.VOID)
+"""No driver's quality, so none of the enumeration's."""
 
 
 def say(text: str) -> LocalText:
@@ -51,6 +65,10 @@ def hot(
 
 def broken(*states: str, on_delay_s: float = 0.0, off_delay_s: float = 0.0) -> State:
     return State(type="state", states=list(states), on_delay_s=on_delay_s, off_delay_s=off_delay_s)
+
+
+def only(*allowed: str, on_delay_s: float = 0.0, off_delay_s: float = 0.0) -> ForbiddenState:
+    return ForbiddenState(type="forbidden_state", allowed=list(allowed), on_delay_s=on_delay_s, off_delay_s=off_delay_s)
 
 
 def silent(timeout_s: float) -> NoData:
@@ -141,6 +159,11 @@ def sample(
     seconds: float, value: float, *, point: int = TEMPERATURE, quality: Quality = Quality.GOOD, late_s: float = 0.0
 ) -> Sample:
     return Sample(point, round(seconds * S), round((seconds + late_s) * S), value, quality)
+
+
+def void(seconds: float, *, point: int = TEMPERATURE, late_s: float = 0.0) -> Sample:
+    """What computes the point's values has nothing to say now."""
+    return sample(seconds, math.nan, point=point, quality=VOID, late_s=late_s)
 
 
 def readings(*pairs: tuple[float, float], point: int = TEMPERATURE) -> SampleBatch:

@@ -20,12 +20,14 @@ from tests.rules.plant import (
     S,
     broken,
     hot,
+    only,
     plant,
     readings,
     sample,
     silent,
     story,
     untrusted,
+    void,
 )
 
 
@@ -109,6 +111,60 @@ def test_a_bad_sample_decides_nothing_and_an_uncertain_one_does() -> None:
     assert story(engine.evaluate(bad)) == []
     uncertain = SampleBatch.of([sample(1, 99, quality=Quality.UNCERTAIN_STALE)])
     assert story(engine.evaluate(uncertain)) == [("raised", "high_high", 1)]
+
+
+def test_where_there_is_nothing_to_judge_an_alarm_clears_as_if_all_were_well() -> None:
+    engine = watching((TEMPERATURE, hot()))
+    assert story(engine.evaluate(SampleBatch.of([sample(0, 85), void(1), void(2), sample(3, 85)]))) == [
+        ("raised", "high", 0),
+        ("cleared", "normal", 1),
+        ("raised", "high", 3),
+    ]
+
+
+def test_where_there_is_nothing_to_judge_delays_run_as_at_a_good_value() -> None:
+    engine = watching((TEMPERATURE, hot(on_delay_s=5, off_delay_s=5)))
+    dip = [sample(0, 85), void(1), sample(2, 85), sample(8, 85), void(9), sample(12, 85), void(20)]
+    assert story(engine.evaluate(SampleBatch.of(dip))) == [("raised", "high", 7)]
+    assert story(engine.sweep(60 * S)) == [("cleared", "normal", 25)]
+
+
+def test_nothing_to_judge_is_a_sign_of_life_and_no_older_than_the_newest_sample() -> None:
+    engine = watching((TEMPERATURE, silent(10)), (TEMPERATURE, hot()))
+    engine.evaluate(SampleBatch.of([sample(5, 85), void(4)]))
+    assert story(engine.sweep(14 * S)) == []
+    engine.evaluate(SampleBatch.of([void(14)]))
+    assert story(engine.sweep(23 * S)) == []
+    assert story(engine.sweep(24 * S)) == [("raised", "no_data", 24)]
+
+
+def test_a_meter_takes_no_notice_of_nothing_to_judge() -> None:
+    engine = RuleEngine(plant(), now_ns=0)
+    hours = [sample(0, 400, point=HOURS), void(1, point=HOURS), sample(2, 501, point=HOURS)]
+    assert [due.due_key for due in engine.evaluate(SampleBatch.of(hours)).due] == [1]
+
+
+def test_a_forbidden_state_is_any_but_the_allowed_ones_also_one_without_a_name() -> None:
+    engine = watching((MODE, only("stopped", "running", "manual")))
+    modes = readings((0, 0), (1, 1), (2, 2), (3, 4), (4, 3), (5, -1), (6, 1), (7, 99), point=MODE)
+    assert story(engine.evaluate(modes)) == [
+        ("raised", "forbidden_state", 2),
+        ("cleared", "normal", 4),
+        ("raised", "forbidden_state", 5),
+        ("cleared", "normal", 6),
+        ("raised", "forbidden_state", 7),
+    ]
+
+
+def test_the_evidence_of_a_forbidden_state_is_the_state() -> None:
+    engine = watching((MODE, only("running")))
+    (change,) = engine.evaluate(readings((0, 2), point=MODE)).transitions
+    assert (change.value, change.limit, change.side) == (2, 2, None)
+
+
+def test_an_allowed_state_that_the_point_does_not_have_is_refused_with_the_names_it_has() -> None:
+    with pytest.raises(ConfigurationError, match=r"no state asleep; write one of: stopped, running"):
+        watching((MODE, only("running", "asleep")))
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])

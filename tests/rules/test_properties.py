@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -22,7 +23,20 @@ from rules.engine import RuleEngine
 from rules.events import Evaluation, MeterDue, RuleTransition, TransitionKind
 from rules.layout import Kernel
 from rules.state import SavedState
-from tests.rules.plant import HOURS, MODE, MODES, SERVICE_EVERY_H, TEMPERATURE, S, broken, plant, silent, untrusted
+from tests.rules.plant import (
+    HOURS,
+    MODE,
+    MODES,
+    SERVICE_EVERY_H,
+    TEMPERATURE,
+    VOID,
+    S,
+    broken,
+    only,
+    plant,
+    silent,
+    untrusted,
+)
 
 Announced = tuple[RuleTransition | MeterDue, ...]
 
@@ -46,7 +60,8 @@ def thresholds(draw: st.DrawFn) -> Threshold:
 
 
 states = st.builds(
-    lambda names, on, off: broken(*names, on_delay_s=on, off_delay_s=off),
+    lambda kind, names, on, off: kind(*names, on_delay_s=on, off_delay_s=off),
+    st.sampled_from([broken, only]),
     st.lists(st.sampled_from(sorted(MODES)), min_size=1, max_size=4, unique=True),
     delays,
     delays,
@@ -73,7 +88,7 @@ values = {
     HOURS: st.floats(0, 4 * SERVICE_EVERY_H),
 }
 qualities = st.sampled_from(
-    [Quality.GOOD] * 8 + [Quality.BAD_COMMUNICATION, Quality.BAD_SENSOR_FAILURE, Quality.UNCERTAIN_STALE]
+    [Quality.GOOD] * 8 + [VOID, Quality.BAD_COMMUNICATION, Quality.BAD_SENSOR_FAILURE, Quality.UNCERTAIN_STALE]
 )
 
 
@@ -86,7 +101,9 @@ def days(draw: st.DrawFn, steps_s: Sequence[float] = (0.0, 0.25, 0.5, 1.0, 2.0, 
         second += draw(st.sampled_from(steps_s))
         point = draw(st.sampled_from([TEMPERATURE, TEMPERATURE, MODE, HOURS]))
         at = round(second * S)
-        samples.append(Sample(point, at, at + S // 2, draw(values[point]), draw(qualities)))
+        quality = draw(qualities)
+        value = math.nan if quality == VOID else draw(values[point])
+        samples.append(Sample(point, at, at + S // 2, value, quality))
     return samples
 
 
@@ -147,6 +164,24 @@ def test_how_often_somebody_sweeps_changes_nothing(
     end_ns = samples[-1].gateway_time_ns + 20 * S
     swept = one_by_one(facility, samples, sweeps, end_ns=end_ns)
     assert by_rule(swept) == by_rule(live(facility, samples, kernel.plain, end_ns=end_ns))
+
+
+limited = st.lists(st.tuples(st.just(TEMPERATURE), thresholds()), min_size=1, max_size=5).map(plant)
+
+
+@given(facility=limited, samples=days(), sweeps=st.lists(st.integers(0, 99), min_size=40, max_size=40))
+@settings(max_examples=60)
+def test_nothing_to_judge_does_to_limits_what_a_value_far_inside_them_does(
+    facility: Facility, samples: list[Sample], sweeps: list[int]
+) -> None:
+    inside = [
+        sample._replace(value=0.0, quality=Quality.GOOD) if sample.quality == VOID else sample for sample in samples
+    ]
+    end_ns = samples[-1].gateway_time_ns + 20 * S
+    said = [one_by_one(facility, day, sweeps, end_ns=end_ns) for day in (samples, inside)]
+    assert [[replace(item, value=0.0) for item in part] for part in said[0]] == [
+        [replace(item, value=0.0) for item in part] for part in said[1]
+    ]
 
 
 @given(facility=plants, samples=days())

@@ -115,6 +115,7 @@ export const en = {
     no_data: "no data",
     bad_quality: "cannot be trusted",
     state: "by its state",
+    forbidden_state: "not in an allowed state",
   },
   transition: {
     raised: "Raised",

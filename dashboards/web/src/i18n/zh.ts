@@ -111,6 +111,7 @@ export const zh: Translation = {
     no_data: "无数据",
     bad_quality: "数据不可信",
     state: "状态",
+    forbidden_state: "不在允许状态",
   },
   transition: {
     raised: "发生",
