@@ -29,7 +29,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
@@ -79,6 +79,14 @@ class NoHistory:
     def latest(self, since_ns: int) -> SampleBatch:  # noqa: ARG002  # a History
         """Return nothing."""
         return SampleBatch.of([])
+
+    def samples(self, points: Collection[int], start_ns: int, end_ns: int) -> SampleBatch:
+        """Refuse: nobody asks here."""
+        raise NotImplementedError
+
+    def snapshot(self, points: Collection[int], start_ns: int, end_ns: int, folder: Path) -> list[Path]:
+        """Refuse, as above."""
+        raise NotImplementedError
 
     def buckets(self, point: int, start_ns: int, end_ns: int, count: int) -> Buckets:
         """Refuse: nobody draws a trend here."""

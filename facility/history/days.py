@@ -16,6 +16,7 @@ GRACE_NS: Final = 3_600 * NS_PER_S
 """After midnight UTC a day stays open so long, for samples that come late; later ones make its file anew."""
 
 _EPOCH: Final = date(1970, 1, 1)
+_EXPORTED: Final = "exported.parquet"
 _FILE: Final = re.compile(r"(?P<day>\d{4}-\d\d-\d\d)\.(?P<kept>telemetry|states)\.(?P<version>\d+)\.parquet")
 
 
@@ -64,6 +65,16 @@ def day_file(path: Path) -> DayFile | None:
         return None
     day = (date.fromisoformat(match["day"]) - _EPOCH).days
     return DayFile(day, Kept(match["kept"]), int(match["version"]))
+
+
+def exported_name(day: int) -> str:
+    """Return the name of a snapshot's file of samples that lay in no file before."""
+    return f"{words(day)}.{_EXPORTED}"
+
+
+def day_of_name(name: str) -> int:
+    """Return the day of a file of a history or a snapshot, in days since 1970-01-01 UTC."""
+    return (date.fromisoformat(name[:10]) - _EPOCH).days
 
 
 def day_of(time_ns: int) -> int:

@@ -22,8 +22,21 @@ import numpy.typing as npt
 import structlog
 
 from facility.errors import HistoryUnavailableError
+from facility.history.columns import (
+    AS_WRITTEN,
+    FILE_ORDER,
+    INTO_FILES,
+    OF_FILES,
+    PARQUET,
+    TABLE,
+    batch_of,
+    floats,
+    insert,
+    quoted,
+)
 from facility.history.days import NS_PER_DAY, DayFile, Kept, Retention, day_file, day_of, is_over, words
 from facility.history.history import Buckets
+from facility.history.snapshot import export_day, keys_of
 from facility.quality import BAD_FROM, UNCERTAIN_FROM
 from facility.samples import SampleBatch
 
@@ -33,18 +46,6 @@ DATABASE: Final = "open-days.duckdb"
 CHECKPOINT_AT: Final = "256MB"
 """Size of the log at which DuckDB moves it into its file; at its own 16 MB a commit of 10,000 samples stalled for
 100 ms about once a second."""
-
-_COLUMNS: Final = (
-    "point INTEGER NOT NULL, source_time_ns BIGINT NOT NULL, gateway_time_ns BIGINT NOT NULL, value DOUBLE, "
-    "quality UTINYINT NOT NULL"
-)
-_AS_WRITTEN: Final = "point, source_time_ns, gateway_time_ns, value, quality"
-_OF_FILES: Final = "point, source_time_ns, source_time_ns + delay_ns AS gateway_time_ns, value, quality"
-_INTO_FILES: Final = "point, source_time_ns, gateway_time_ns - source_time_ns AS delay_ns, value, quality"
-"""The gateway's time as its distance from the source's: small numbers, that pack well."""
-_PARQUET: Final = "(FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2, DICTIONARY_SIZE_LIMIT 256)"
-"""Only columns of few values get a dictionary: one of times would keep them from being packed as differences, and took
-three times the space."""
 
 _PIN: Final = "SELECT 1 FROM closed LIMIT 0"
 """A transaction of DuckDB's sees the instant of its first statement."""
@@ -57,6 +58,14 @@ class Parts:
     tables: Mapping[int, tuple[str, ...]]
     """Open day to its tables: the one that takes samples, and one that is being closed."""
     files: frozenset[DayFile]
+
+    def between(self, start_ns: int, end_ns: int) -> Parts:
+        """Return the parts that may hold samples of a stretch of time."""
+        days = range(day_of(start_ns), day_of(max(start_ns, end_ns - 1)) + 1)
+        return Parts(
+            {day: names for day, names in self.tables.items() if day in days},
+            frozenset(file for file in self.files if file.day in days),
+        )
 
 
 class DuckDbHistory:
@@ -87,7 +96,7 @@ class DuckDbHistory:
         self._writing = threading.Lock()
         """Held by a commit, and while tables move, so that no commit writes into one that goes."""
         self._moving = threading.Lock()
-        """Held while tables move and while a reading settles on its instant, so that it asks where they are."""
+        """Held while tables come and go and while a reading settles on its instant, so that it asks all there are."""
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._connection = duckdb.connect(str(folder / DATABASE), config={"checkpoint_threshold": CHECKPOINT_AT})
@@ -118,12 +127,39 @@ class DuckDbHistory:
             start_ns,
             end_ns,
             lambda source: (
-                f"SELECT {_AS_WRITTEN} FROM ({source}) WHERE point = ? AND source_time_ns >= ? AND source_time_ns < ? "  # noqa: S608  # our own names
+                f"SELECT {AS_WRITTEN} FROM ({source}) WHERE point = ? AND source_time_ns >= ? AND source_time_ns < ? "  # noqa: S608  # our own names
                 "ORDER BY source_time_ns DESC, gateway_time_ns DESC LIMIT ?"
             ),
             [point, start_ns, end_ns, limit],
         )
-        return _batch({name: column[::-1] for name, column in columns.items()})
+        return batch_of({name: column[::-1] for name, column in columns.items()})
+
+    def samples(self, points: Collection[int], start_ns: int, end_ns: int) -> SampleBatch:
+        """Return all samples of some points with source time in ``[start_ns, end_ns)``, in the order of arrival."""
+        columns = self._ask(
+            start_ns,
+            end_ns,
+            lambda source: (
+                f"SELECT {AS_WRITTEN} FROM ({source}) WHERE point IN (SELECT UNNEST(?)) AND source_time_ns >= ? "  # noqa: S608  # our own names
+                "AND source_time_ns < ? ORDER BY gateway_time_ns, point, source_time_ns"
+            ),
+            [keys_of(points), start_ns, end_ns],
+        )
+        return batch_of(columns)
+
+    def snapshot(self, points: Collection[int], start_ns: int, end_ns: int, folder: Path) -> list[Path]:
+        """Leave Parquet files of some points and a period in a folder on this file system, as of one instant."""
+        with self._cursor() as cursor:
+            try:
+                with self._moving:
+                    parts = self._parts.between(start_ns, end_ns)
+                    files = [self._linked(file, folder) for file in sorted(parts.files)]
+                    _pin(cursor)
+                for day, names in parts.tables.items():
+                    files.append(export_day(cursor, _all_of(names), points, day, folder))
+            except (duckdb.Error, OSError) as error:
+                raise HistoryUnavailableError(str(self._folder), str(error)) from error
+            return files
 
     def buckets(self, point: int, start_ns: int, end_ns: int, count: int) -> Buckets:
         """Return a point's samples of a stretch of time, gathered into ``count`` equal ones."""
@@ -143,10 +179,10 @@ class DuckDbHistory:
         )
         return Buckets(
             start_ns=start_ns + np.asarray(columns["bucket"], np.int64) * width_ns,
-            minimum=_floats(columns["minimum"]),
-            maximum=_floats(columns["maximum"]),
-            mean=_floats(columns["mean"]),
-            last=_floats(columns["last"]),
+            minimum=floats(columns["minimum"]),
+            maximum=floats(columns["maximum"]),
+            mean=floats(columns["mean"]),
+            last=floats(columns["last"]),
             good=np.asarray(columns["good"], np.int64),
             count=np.asarray(columns["count"], np.int64),
         )
@@ -164,7 +200,7 @@ class DuckDbHistory:
             ),
             [since_ns],
         )
-        return _batch(columns)
+        return batch_of(columns)
 
     def tidy(self, now_ns: int) -> None:
         """Close the days that are over, and forget the files that are older than they have to be kept."""
@@ -189,22 +225,18 @@ class DuckDbHistory:
             for day in present:
                 self._open_day(day)
             if len(present) == 1:
-                self._insert(present[0], batch)
+                insert(self._writer, f"sample_{present[0]}", batch)
                 return
             with _transaction(self._writer):
                 for day in present:
-                    self._insert(day, _rows_of(batch, days == day))
+                    insert(self._writer, f"sample_{day}", batch.where(days == day))
 
     def _open_day(self, day: int) -> None:
         name, names = f"sample_{day}", self._parts.tables.get(day, ())
         if name not in names:
-            self._writer.execute(f"CREATE TABLE IF NOT EXISTS {name} ({_COLUMNS})")
-            self._parts = Parts({**self._parts.tables, day: (*names, name)}, self._parts.files)
-
-    def _insert(self, day: int, batch: SampleBatch) -> None:
-        # DuckDB finds the columns by the variable's name; to register them first would be a transaction of its own.
-        arriving = {column: np.ascontiguousarray(getattr(batch, column)) for column in SampleBatch.__slots__}  # noqa: F841  # see above
-        self._writer.execute(f"INSERT INTO sample_{day} SELECT {_AS_WRITTEN} FROM arriving")  # noqa: S608  # our own name
+            with self._moving:
+                self._writer.execute(f"CREATE TABLE IF NOT EXISTS {name} ({TABLE})")
+                self._parts = Parts({**self._parts.tables, day: (*names, name)}, self._parts.files)
 
     def _ask(
         self, start_ns: int, end_ns: int, question: Callable[[str], str], values: Sequence[object]
@@ -214,8 +246,7 @@ class DuckDbHistory:
             try:
                 with self._moving:
                     source = self._source(start_ns, end_ns)
-                    cursor.begin()
-                    cursor.execute(_PIN)
+                    _pin(cursor)
                 return cursor.execute(question(source), values).fetchnumpy()
             except duckdb.Error as error:
                 raise HistoryUnavailableError(str(self._folder), str(error)) from error
@@ -231,15 +262,20 @@ class DuckDbHistory:
 
     def _source(self, start_ns: int, end_ns: int) -> str:
         """Return the query of all samples in the parts that a stretch of time touches."""
-        parts, first, last = self._parts, day_of(start_ns), day_of(max(start_ns, end_ns - 1))
-        files = [str(self._folder / file.name) for file in sorted(parts.files) if first <= file.day <= last]
-        tables = [name for day, names in parts.tables.items() if first <= day <= last for name in names]
-        queries = [f"SELECT {_AS_WRITTEN} FROM {name}" for name in tables]  # noqa: S608  # our own names
+        parts = self._parts.between(start_ns, end_ns)
+        files = ", ".join(quoted(self._folder / file.name) for file in sorted(parts.files))
+        queries = [_all_of(names) for names in parts.tables.values()]
         if files:
-            queries.append(f"SELECT {_OF_FILES} FROM read_parquet({files!r})")  # noqa: S608  # our own names
-        empty = f"SELECT {_AS_WRITTEN} FROM (SELECT NULL::INTEGER AS point, 0::BIGINT AS source_time_ns, "  # noqa: S608
+            queries.append(f"SELECT {OF_FILES} FROM read_parquet([{files}])")  # noqa: S608  # our own names
+        empty = f"SELECT {AS_WRITTEN} FROM (SELECT NULL::INTEGER AS point, 0::BIGINT AS source_time_ns, "  # noqa: S608
         empty += "0::BIGINT AS gateway_time_ns, NULL::DOUBLE AS value, 0::UTINYINT AS quality) WHERE false"
         return " UNION ALL ".join(queries or [empty])
+
+    def _linked(self, file: DayFile, folder: Path) -> Path:
+        """Let a closed day's file lie in a snapshot too; it then stays there whatever becomes of the day."""
+        path = folder / file.name
+        path.hardlink_to(self._folder / file.name)
+        return path
 
     def _found(self) -> Parts:
         """Return the parts that the database knows of."""
@@ -268,14 +304,14 @@ class DuckDbHistory:
         """Write one file of a day, safe on disk; ``None`` when there is nothing to keep in it."""
         telemetry = np.fromiter(self._telemetry(), np.int32)
         belongs = "IN" if kept is Kept.TELEMETRY else "NOT IN"
-        source = f"SELECT {_AS_WRITTEN} FROM {table} WHERE point {belongs} (SELECT UNNEST(?))"  # noqa: S608  # our own names
+        source = f"SELECT {AS_WRITTEN} FROM {table} WHERE point {belongs} (SELECT UNNEST(?))"  # noqa: S608  # our own names
         if old is not None:
-            source += f" UNION ALL SELECT {_OF_FILES} FROM read_parquet('{self._folder / old.name}')"  # noqa: S608
+            source += f" UNION ALL SELECT {OF_FILES} FROM read_parquet({quoted(self._folder / old.name)})"  # noqa: S608
         file = DayFile(day, kept, old.version + 1 if old else 1)
         written = self._folder / f"{file.name}.part"
         copy = (
-            f"COPY (SELECT {_INTO_FILES} FROM ({source}) ORDER BY point, source_time_ns, gateway_time_ns) "  # noqa: S608
-            f"TO '{written}' {_PARQUET}"
+            f"COPY (SELECT {INTO_FILES} FROM ({source}) ORDER BY {FILE_ORDER}) "  # noqa: S608
+            f"TO {quoted(written)} {PARQUET}"
         )
         with self._cursor() as cursor:
             (rows,) = cursor.execute(copy, [telemetry]).fetchall()[0]
@@ -310,6 +346,17 @@ class DuckDbHistory:
                 path.unlink()
 
 
+def _pin(cursor: duckdb.DuckDBPyConnection) -> None:
+    """Let a cursor see this instant until it is closed."""
+    cursor.begin()
+    cursor.execute(_PIN)
+
+
+def _all_of(tables: Sequence[str]) -> str:
+    """Return the query of all samples in some tables."""
+    return " UNION ALL ".join(f"SELECT {AS_WRITTEN} FROM {name}" for name in tables)  # noqa: S608  # our own names
+
+
 @contextmanager
 def _transaction(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
     cursor.begin()
@@ -319,25 +366,6 @@ def _transaction(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
         cursor.rollback()
         raise
     cursor.commit()
-
-
-def _rows_of(batch: SampleBatch, chosen: npt.NDArray[np.bool_]) -> SampleBatch:
-    return SampleBatch(*(getattr(batch, column)[chosen] for column in SampleBatch.__slots__))
-
-
-def _batch(columns: Mapping[str, npt.NDArray[Any]]) -> SampleBatch:
-    return SampleBatch(
-        point=np.asarray(columns["point"], np.int32),
-        source_time_ns=np.asarray(columns["source_time_ns"], np.int64),
-        gateway_time_ns=np.asarray(columns["gateway_time_ns"], np.int64),
-        value=_floats(columns["value"]),
-        quality=np.asarray(columns["quality"], np.uint8),
-    )
-
-
-def _floats(column: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """Return numbers, with NaN where the database has none."""
-    return np.ma.filled(column.astype(np.float64), np.nan)
 
 
 def _settle(written: Path, final: Path) -> None:

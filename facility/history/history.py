@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -49,6 +51,28 @@ class History(Protocol):
 
         Raises:
             HistoryUnavailableError: The database did not answer.
+        """
+        ...
+
+    def samples(self, points: Collection[int], start_ns: int, end_ns: int) -> SampleBatch:
+        """Return all samples of some points with source time in ``[start_ns, end_ns)``, in the order of arrival.
+
+        That is by gateway time, then by point.
+
+        Raises:
+            HistoryUnavailableError: The database did not answer.
+        """
+        ...
+
+    def snapshot(self, points: Collection[int], start_ns: int, end_ns: int, folder: Path) -> list[Path]:
+        """Leave Parquet files in a folder that hold the samples of some points and a period, as of one instant.
+
+        Another process reads them with :func:`facility.history.snapshot.read_days`. They may hold more than was asked
+        for. A history on disk links the files of closed days, so ``folder`` must lie on its file system; whoever asked
+        removes the folder.
+
+        Raises:
+            HistoryUnavailableError: The database did not answer, or the files could not be written.
         """
         ...
 

@@ -6,10 +6,11 @@ InfluxQL, since InfluxDB 1, 2 and 3 all answer it at ``/query``, while Flux is k
 from __future__ import annotations
 
 import math
-import urllib.parse
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
 
+import duckdb
 import numpy as np
 import orjson
 import urllib3
@@ -18,12 +19,18 @@ from influxdb_client.client.write_api import SYNCHRONOUS
 from influxdb_client.rest import ApiException
 
 from facility.errors import HistoryUnavailableError
+from facility.history.columns import AS_WRITTEN, TABLE, insert
+from facility.history.days import NS_PER_DAY, day_of
 from facility.history.history import Buckets
 from facility.history.line_protocol import lines_of
+from facility.history.snapshot import export_day, keys_of, memory_database
 from facility.quality import BAD_FROM, UNCERTAIN_FROM, Quality
 from facility.samples import Sample, SampleBatch
 
-_TIMEOUT_MS = 10_000
+_TIMEOUT_MS: Final = 10_000
+_PAGE_ROWS: Final = 10_000
+_PAGE_POINTS: Final = 20
+"""How much one question asks for, so that neither side holds a whole month in memory."""
 _FAILURES = (ApiException, urllib3.exceptions.HTTPError, OSError)
 
 
@@ -70,16 +77,31 @@ class InfluxHistory:
             f"AND time < {end_ns:d} ORDER BY time DESC LIMIT {limit:d}"
         )
         (series,) = self._query(query)
-        rows = _rows(series)
-        rows.reverse()
-        times = np.array([row[0] for row in rows], np.int64)
-        return SampleBatch(
-            point=np.full(len(rows), point, np.int32),
-            source_time_ns=times,
-            gateway_time_ns=times,
-            value=np.array([_number(row[1]) for row in rows], np.float64),
-            quality=np.array([row[2] for row in rows], np.uint8),
-        )
+        return _batch(point, _rows(series)[::-1])
+
+    def samples(self, points: Collection[int], start_ns: int, end_ns: int) -> SampleBatch:
+        """Return all samples of some points with source time in ``[start_ns, end_ns)``, in the order of arrival."""
+        found = SampleBatch.concatenate(self._pages(points, start_ns, end_ns))
+        order = np.lexsort((found.point, found.gateway_time_ns))
+        return SampleBatch(*(getattr(found, column)[order] for column in SampleBatch.__slots__))
+
+    def snapshot(self, points: Collection[int], start_ns: int, end_ns: int, folder: Path) -> list[Path]:
+        """Write the samples of some points and a period into Parquet files, a page after the other.
+
+        The server has no instants: what it takes meanwhile may be among them.
+        """
+        files = []
+        try:
+            with memory_database(threads=1) as memory:
+                for day in self._days(start_ns, end_ns):
+                    memory.execute(f"CREATE OR REPLACE TABLE found ({TABLE})")
+                    first_ns, past_ns = max(start_ns, day * NS_PER_DAY), min(end_ns, (day + 1) * NS_PER_DAY)
+                    for page in self._pages(points, first_ns, past_ns):
+                        insert(memory, "found", page)
+                    files.append(export_day(memory, f"SELECT {AS_WRITTEN} FROM found", points, day, folder))  # noqa: S608  # our own names
+        except (duckdb.Error, OSError) as error:
+            raise HistoryUnavailableError(str(folder), str(error)) from error
+        return files
 
     def buckets(self, point: int, start_ns: int, end_ns: int, count: int) -> Buckets:
         """Return a point's samples of a stretch of time, gathered into ``count`` equal ones."""
@@ -132,12 +154,44 @@ class InfluxHistory:
             self._client.close()  # type: ignore[no-untyped-call]  # as above
             self._reader.clear()
 
+    def _pages(self, points: Collection[int], start_ns: int, end_ns: int) -> Iterator[SampleBatch]:
+        """Ask for all samples of some points, and give each answer of at most :data:`_PAGE_ROWS` of one point."""
+        waiting = [(point, start_ns) for point in keys_of(points).tolist()]
+        while waiting:
+            asked, waiting = waiting[:_PAGE_POINTS], waiting[_PAGE_POINTS:]
+            answers = self._query(
+                ";".join(
+                    f"SELECT value, quality FROM sample WHERE point = '{point:d}' AND time >= {since_ns:d} "  # noqa: S608
+                    f"AND time < {end_ns:d} ORDER BY time LIMIT {_PAGE_ROWS}"
+                    for point, since_ns in asked
+                )
+            )
+            for (point, _), series in zip(asked, answers, strict=True):
+                rows = _rows(series)
+                if rows:
+                    yield _batch(point, rows)
+                if len(rows) == _PAGE_ROWS:
+                    waiting.append((point, rows[-1][0] + 1))
+
+    def _days(self, start_ns: int, end_ns: int) -> range:
+        """Return the days of a period from the first to the last that has a sample of any point."""
+        ends = self._query(
+            ";".join(
+                f"SELECT {end}(quality) FROM sample WHERE time >= {start_ns:d} AND time < {end_ns:d}"  # noqa: S608
+                for end in ("first", "last")
+            )
+        )
+        first, last = (_rows(series) for series in ends)
+        return range(day_of(first[0][0]), day_of(last[0][0]) + 1) if first and last else range(0)
+
     def _query(self, query: str) -> list[list[dict[str, Any]]]:
         """Ask, and return the series that each statement found."""
-        fields = urllib.parse.urlencode({"db": self._bucket, "epoch": "ns", "q": query})
+        fields = {"db": self._bucket, "epoch": "ns", "q": query}
         headers = {"Authorization": f"Token {self._token}"} if self._token else {}
         try:
-            answer = self._reader.request("GET", f"{self._url.rstrip('/')}/query?{fields}", headers=headers)
+            answer = self._reader.request_encode_body(
+                "POST", f"{self._url.rstrip('/')}/query", fields=fields, headers=headers, encode_multipart=False
+            )
         except urllib3.exceptions.HTTPError as error:
             raise HistoryUnavailableError(self._url, str(error)) from error
         if answer.status != 200:  # noqa: PLR2004  # HTTP's word for yes
@@ -152,6 +206,18 @@ class InfluxHistory:
 def _rows(series: Sequence[dict[str, Any]]) -> list[Sequence[Any]]:
     """Return the rows of a statement that asks for one point."""
     return list(series[0]["values"]) if series else []
+
+
+def _batch(point: int, rows: Sequence[Sequence[Any]]) -> SampleBatch:
+    """Return rows of time, value and quality as samples of a point."""
+    times = np.array([row[0] for row in rows], np.int64)
+    return SampleBatch(
+        point=np.full(len(rows), point, np.int32),
+        source_time_ns=times,
+        gateway_time_ns=times,
+        value=np.array([_number(row[1]) for row in rows], np.float64),
+        quality=np.array([row[2] for row in rows], np.uint8),
+    )
 
 
 def _number(value: float | None) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -288,6 +288,12 @@ class LostHistory:
 
     def read(self, point: int, start_ns: int, end_ns: int, limit: int) -> SampleBatch:
         raise HistoryUnavailableError("http://history", f"no answer about {point} {start_ns} {end_ns} {limit}")
+
+    def samples(self, points: Collection[int], start_ns: int, end_ns: int) -> SampleBatch:
+        raise HistoryUnavailableError("http://history", f"no answer about {points} {start_ns} {end_ns}")
+
+    def snapshot(self, points: Collection[int], start_ns: int, end_ns: int, folder: Path) -> list[Path]:
+        raise HistoryUnavailableError("http://history", f"no answer about {points} {start_ns} {end_ns} for {folder}")
 
     def buckets(self, point: int, start_ns: int, end_ns: int, count: int) -> Buckets:
         raise HistoryUnavailableError("http://history", f"no answer about {point} {start_ns} {end_ns} {count}")

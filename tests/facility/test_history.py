@@ -13,10 +13,12 @@ import pytest
 import urllib3
 
 from facility.errors import HistoryUnavailableError
+from facility.history import influx_history
 from facility.history.duckdb_history import DuckDbHistory
 from facility.history.history import History
 from facility.history.influx_history import InfluxHistory
 from facility.history.line_protocol import lines_of
+from facility.history.snapshot import read_days
 from facility.quality import Quality
 from facility.samples import Sample, SampleBatch
 from tests.servers import binary, free_port, running
@@ -94,6 +96,7 @@ def test_trends_can_be_read_from_many_threads_while_readings_arrive(history: His
 WRITER = """
 import sys
 from pathlib import Path
+from facility.history import influx_history
 from facility.history.duckdb_history import DuckDbHistory
 from tests.facility.test_history import readings
 history = DuckDbHistory(Path(sys.argv[1]))
@@ -244,6 +247,47 @@ def test_a_real_influxdb_knows_the_latest_of_every_point(influxdb: str) -> None:
     assert latest.quality.tolist() == [Quality.BAD_COMMUNICATION, Quality.GOOD]
     assert history.latest(NOON_NS + 3600 * S).rows() == []
     history.close()
+
+
+def test_a_real_influxdb_gives_the_samples_of_some_points_in_the_order_of_arrival(
+    influxdb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(influx_history, "_PAGE_ROWS", 4)
+    monkeypatch.setattr(influx_history, "_PAGE_POINTS", 2)
+    history = filled(influxdb, *(readings(point, range(11)) for point in (3, 1, 2, 12)), LOST)
+    samples = history.samples([12, 1, 3, 99], NOON_NS + S, NOON_NS + 10 * S)
+    assert samples.point.tolist() == [1, 3, 12] * 9
+    assert samples.source_time_ns.tolist() == [NOON_NS + second * S for second in range(1, 10) for _ in range(3)]
+    assert samples.value.tolist() == [float(second) for second in range(1, 10) for _ in range(3)]
+    assert len(history.samples([], 0, 2 * NOON_NS)) == 0
+    history.close()
+
+
+def test_a_snapshot_of_a_real_influxdb_reads_like_one_of_the_disk(
+    influxdb: str, history: History, tmp_path: Path
+) -> None:
+    day_s = 86_400
+    batches = [
+        readings(1, range(3)),
+        readings(2, range(day_s - 2, day_s + 2)),
+        readings(1, range(2 * day_s, 2 * day_s + 2)),
+    ]
+    remote = filled(influxdb, *batches, LOST)
+    for batch in (*batches, LOST):
+        history.append(batch)
+    history.commit()
+    end_ns = NOON_NS + 2 * day_s * S + S
+    found = []
+    for name, each in (("here", history), ("there", remote)):
+        (tmp_path / name).mkdir()
+        files = each.snapshot([1, 2], 0, end_ns, tmp_path / name)
+        found.append(SampleBatch.concatenate(read_days(files, [1, 2], 0, end_ns, by="point")))
+    for column in ("point", "source_time_ns", "value", "quality"):
+        here, there = (getattr(each, column).tolist() for each in found)
+        assert there == pytest.approx(here, nan_ok=True), column
+    assert len(found[0]) == 3 + 4 + 1 + 1
+    assert remote.snapshot([1, 2], 0, NOON_NS, tmp_path) == []
+    remote.close()
 
 
 def test_a_server_that_refuses_a_question_is_quoted(influxdb: str) -> None:
