@@ -29,7 +29,7 @@ from facility.conditions import LimitDefinition, LimitSide, Threshold
 from facility.definition import LocalText
 from facility.equipment import EquipmentClass, PointDefinition, PointKind, RuleDefinition, System
 from facility.model import Asset, Facility, Point, Rule
-from facility.priority import Priority
+from facility.priority import ConsequenceClass
 from facility.quality import BAD_FROM, Quality
 from facility.samples import SampleBatch
 from rules import kernel
@@ -62,10 +62,10 @@ def threshold(limits: dict[LimitSide, float], delay_s: float) -> RuleDefinition:
         point="value",
         title=TEXT,
         condition=condition,
-        priority=Priority.MEDIUM,
         cause=TEXT,
         consequence=TEXT,
         corrective_action=TEXT,
+        consequence_class=ConsequenceClass.MODERATE,
         time_to_respond_min=10,
     )
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from facility.conditions import LimitSide
 from facility.definition import LocalText
 from facility.equipment import OrderKind, PointKind, System
-from facility.priority import Priority
+from facility.priority import ConsequenceClass, Priority
 from people.model import Permission, Role
 
 
@@ -193,6 +193,8 @@ class AlarmDetail(AlarmView):
     cause: LocalText
     consequence: LocalText
     corrective_action: LocalText
+    consequence_class: ConsequenceClass
+    """Of the limit that is exceeded, where it has one of its own; so is the time."""
     time_to_respond_min: float
     journal: list[JournalEntry]
 

@@ -27,6 +27,7 @@ from dashboards.schemas import (
     WorkOrderView,
 )
 from facility.clock import NS_PER_MS, NS_PER_S
+from facility.conditions import LimitSide
 from facility.definition import LocalText
 from facility.latest import LatestValue
 from facility.model import Asset, Facility, Point
@@ -190,13 +191,15 @@ def alarm_detail(connection: Connection, facility: Facility, alarm_id: int) -> A
     episode = alarms.alarm(connection, alarm_id)
     rule = facility.ever.rules[episode.rule_id]
     definition = rule.definition
+    worst = definition.consequence_at(next((side for side in LimitSide if side.value == episode.reason.value), None))
     return AlarmDetail(
         **dict(row),
         point_key=rule.point_key,
         cause=definition.cause,
         consequence=definition.consequence,
         corrective_action=definition.corrective_action,
-        time_to_respond_min=definition.time_to_respond_min,
+        consequence_class=worst.consequence_class,
+        time_to_respond_min=worst.time_to_respond_min,
         journal=journal_entries(connection, Topic.ALARM, alarm_id),
     )
 

@@ -12,6 +12,7 @@ from facility.life_safety import refusal
 from facility.model import Asset, Protocol
 from facility.names import asset_name
 from facility.overrides import overridden
+from facility.priority import PriorityMatrix
 from facility.site_grammar import AssetDefaults, AssetEntry, SiteGrammar
 from facility.yaml_file import YamlFile, did_you_mean
 
@@ -24,11 +25,14 @@ Rules = dict[str, RuleDefinition]
 class AssetReader:
     """One reading of one file's assets; collects mistakes on its way."""
 
-    def __init__(self, file: YamlFile, classes: Mapping[str, EquipmentClass], entries: SiteGrammar) -> None:
+    def __init__(
+        self, file: YamlFile, classes: Mapping[str, EquipmentClass], entries: SiteGrammar, matrix: PriorityMatrix
+    ) -> None:
         self.mistakes: list[Mistake] = []
         self._file = file
         self._classes = classes
         self._entries = entries
+        self._matrix = matrix
         self._spaces = {space.id: space for space in entries.spaces}
         self._protocols = {connection.id: connection.protocol for connection in entries.connections}
         self._parents = {entry.id: self._given(entry, "parent") for entry in entries.assets}
@@ -166,4 +170,4 @@ class AssetReader:
             self.mistakes.extend(self._file.mistake((*place, *inner), message) for inner, message in findings)
             if not change.enabled:
                 del rules[name]
-        return rules
+        return {name: rule.under(self._matrix) for name, rule in rules.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from facility.conditions import BadQuality, LimitSide, NoData, State, Threshold
+from facility.conditions import BadQuality, Limited, LimitSide, MovingThreshold, NoData, State, Threshold
 from facility.equipment import EquipmentClass, PointDefinition, PointKind, RuleDefinition
 from facility.grammar import Finding
 from facility.quality import REASONS
@@ -48,6 +48,8 @@ def check_rule(equipment: EquipmentClass, rule: RuleDefinition) -> Iterator[Find
         yield ("point",), f"{equipment.name} has no point {rule.point!r}{did_you_mean(rule.point, equipment.points)}"
     else:
         yield from _below(("condition",), _check_condition(rule, point))
+    yield from _check_consequences(rule)
+    yield from _check_texts(rule)
     if rule.order is not None and rule.order not in equipment.orders:
         hint = did_you_mean(rule.order, equipment.orders)
         yield ("order",), f"{equipment.name} has no order template {rule.order!r}{hint}"
@@ -79,7 +81,6 @@ def _check_condition(rule: RuleDefinition, point: PointDefinition) -> Iterator[F
                 yield (), f"{rule.point} is {point.kind} and has no limits; write type: state"
             else:
                 yield from _check_limits(condition, point)
-                yield from _check_priorities(condition, rule)
         case State():
             yield from _check_named_states(condition, rule, point)
         case NoData() | BadQuality() if point.kind is PointKind.EVENT:
@@ -130,13 +131,26 @@ def _check_deadband(condition: Threshold) -> Iterator[Finding]:
         yield ("deadband",), message
 
 
-def _check_priorities(condition: Threshold, rule: RuleDefinition) -> Iterator[Finding]:
+def _check_consequences(rule: RuleDefinition) -> Iterator[Finding]:
+    """Refuse an outer limit that some matrix, now or later, would find less urgent than the inner one."""
+    limits = rule.condition.limits if isinstance(rule.condition, Limited | MovingThreshold) else {}
     for inner, outer in ((LimitSide.LOW, LimitSide.LOW_LOW), (LimitSide.HIGH, LimitSide.HIGH_HIGH)):
-        if {inner, outer} <= condition.limits.keys():
-            near = condition.limits[inner].priority or rule.priority
-            far = condition.limits[outer].priority or rule.priority
-            if far > near:
-                yield ("limits", outer.value), f"{outer} must be at least as urgent as {inner}; give it priority {near}"
+        if {inner, outer} <= limits.keys():
+            near, far = rule.consequence_at(inner), rule.consequence_at(outer)
+            if far.consequence_class.rank < near.consequence_class.rank:
+                message = f"{outer} must be at least as grave as {inner}; give it consequence_class"
+                yield ("condition", "limits", outer.value), f"{message}: {near.consequence_class}"
+            if far.time_to_respond_min > near.time_to_respond_min:
+                message = f"{outer} cannot leave more time than {inner}; give it time_to_respond_min"
+                yield ("condition", "limits", outer.value), f"{message}: {near.time_to_respond_min:g} or less"
+
+
+def _check_texts(rule: RuleDefinition) -> Iterator[Finding]:
+    """Refuse a rationalisation that says nothing."""
+    for key in ("cause", "consequence", "corrective_action"):
+        for language, text in getattr(rule, key).model_dump().items():
+            if not text.strip():
+                yield (key, language), f"{key} says nothing; write what an operator is to know at three in the morning"
 
 
 def _check_maintenance(equipment: EquipmentClass) -> Iterator[Finding]:

@@ -8,12 +8,18 @@ from one or several points (:mod:`rules.signals`), and the kernel decides on wha
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal, Self
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import AwareDatetime, Field, PrivateAttr, model_validator
 
 from facility.definition import Definition
-from facility.priority import Priority
+from facility.priority import ConsequenceClass, Priority
+
+COMPUTED: Final = (
+    "a priority is computed and not written; write consequence_class (minor, moderate, major or severe) and "
+    "time_to_respond_min, from which the site's priority_matrix computes it"
+)
+"""Told to who writes ``priority:`` in a rule or a limit."""
 
 
 class LimitSide(StrEnum):
@@ -25,13 +31,39 @@ class LimitSide(StrEnum):
     HIGH_HIGH = "high_high"
 
 
-class LimitDefinition(Definition):
+class Consequential(Definition):
+    """A limit beyond which the consequence is graver, or comes sooner, than the rule as a whole says."""
+
+    instead: ClassVar = {"priority": COMPUTED}
+
+    consequence_class: ConsequenceClass | None = None
+    """``None``: the rule's own."""
+    time_to_respond_min: float | None = Field(default=None, gt=0.0)
+    """``None``: the rule's own."""
+    _priority: Priority | None = PrivateAttr(default=None)
+
+    @property
+    def priority(self) -> Priority | None:
+        """Return how urgent it is while this limit is exceeded, as its rule computes it; ``None``: as the rule."""
+        return self._priority if self.has_own_consequence else None
+
+    @property
+    def has_own_consequence(self) -> bool:
+        """Tell whether it differs from its rule in class or time."""
+        return self.consequence_class is not None or self.time_to_respond_min is not None
+
+    def with_priority(self, priority: Priority) -> Self:
+        """Return the same limit with a priority that its rule computed."""
+        limit = self.model_copy()
+        limit._priority = priority  # noqa: SLF001  # a copy of its own kind
+        return limit
+
+
+class LimitDefinition(Consequential):
     """One limit of a quantity."""
 
     value: float
     """In the quantity's unit; the condition is true beyond it, not at it."""
-    priority: Priority | None = None
-    """Priority while this limit is exceeded; ``None``: the rule's own."""
 
 
 class Delays(Definition):
@@ -108,15 +140,13 @@ class Deviation(Limited):
     """Name of another point of the same asset; its unit may differ in scale."""
 
 
-class MovingLimit(Definition):
+class MovingLimit(Consequential):
     """A limit that is another point's value."""
 
     point: str
     """Name of another point of the same asset; its unit may differ in scale."""
     offset: float = 0.0
     """Added to that point's value, in the watched point's unit."""
-    priority: Priority | None = None
-    """Priority while this limit is exceeded; ``None``: the rule's own."""
 
 
 class MovingThreshold(Delays):

@@ -7,13 +7,15 @@ These models are the file's grammar.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any, ClassVar, NamedTuple, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
-from facility.conditions import Condition, Schedule
+from facility.conditions import COMPUTED, Condition, Consequential, Limited, LimitSide, MovingThreshold, Schedule
 from facility.definition import Definition, LocalText
-from facility.priority import Priority
+from facility.priority import SHIPPED_MATRIX, ConsequenceClass, Priority, PriorityMatrix, priority_of
 
 
 class System(StrEnum):
@@ -87,8 +89,20 @@ class OrderKind(StrEnum):
     PREVENTIVE = "preventive"
 
 
+class Consequence(NamedTuple):
+    """What a priority is computed from."""
+
+    consequence_class: ConsequenceClass
+    time_to_respond_min: float
+
+
 class RuleDefinition(Definition):
-    """One alarm rule of a class, with what ISA-18.2 asks a rationalised alarm to say."""
+    """One alarm rule of a class, with what ISA-18.2 asks a rationalised alarm to say.
+
+    Its priority is no field: it is computed by a priority matrix, the shipped one until :meth:`under` names the site's.
+    """
+
+    instead: ClassVar = {"priority": COMPUTED}
 
     name: str
     """Key within the class, such as ``bearing_temperature_high``; filled in from the file's key."""
@@ -100,10 +114,11 @@ class RuleDefinition(Definition):
     ``running == 'running'`` (:mod:`facility.expression`); ``None``: always."""
     schedule: Schedule | None = None
     """``None``: at any time."""
-    priority: Priority
     cause: LocalText
     consequence: LocalText
     corrective_action: LocalText
+    consequence_class: ConsequenceClass
+    """How grave the worst credible consequence is if nobody acts."""
     time_to_respond_min: float = Field(gt=0.0)
     """Minutes until the consequence follows if nobody acts."""
     acknowledge: bool = True
@@ -111,9 +126,64 @@ class RuleDefinition(Definition):
     latched: bool = False
     """True: stays until it is clear, acknowledged *and* reset."""
     life_safety: bool = False
-    """Fire and entrapment: never shelved, never auto-cancelled."""
+    """Fire and entrapment: never shelved, never auto-cancelled, priority 1 in any matrix."""
     order: str | None = None
     """Order template of the class that an episode opens; ``None``: the alarm alone is enough."""
+    _matrix: PriorityMatrix = PrivateAttr(default_factory=lambda: SHIPPED_MATRIX)
+
+    def model_post_init(self, _context: object) -> None:
+        """Compute the priorities of the limits that have a consequence of their own."""
+        self._compute()
+
+    @property
+    def priority(self) -> Priority:
+        """Return how urgent it is, where no limit with a consequence of its own is exceeded."""
+        return self._priority_of(Consequence(self.consequence_class, self.time_to_respond_min))
+
+    def under(self, matrix: PriorityMatrix) -> Self:
+        """Return the same rule with its priorities computed by a matrix."""
+        if matrix is self._matrix or matrix == self._matrix:
+            return self
+        rule = super().model_copy()
+        rule._matrix = matrix  # noqa: SLF001  # a copy of its own kind
+        rule._compute()  # noqa: SLF001
+        return rule
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy; its priorities follow what was updated."""
+        rule = super().model_copy(update=update, deep=deep)
+        rule._compute()  # noqa: SLF001
+        return rule
+
+    def consequence_at(self, side: LimitSide | None) -> Consequence:
+        """Return what the priority is computed from while a limit is exceeded; ``None``: for the rule as a whole."""
+        limits = self.condition.limits if isinstance(self.condition, Limited | MovingThreshold) else {}
+        limit = limits.get(side) if side is not None else None
+        return self._consequence_of(limit or Consequential())
+
+    def _consequence_of(self, limit: Consequential) -> Consequence:
+        return Consequence(
+            limit.consequence_class or self.consequence_class,
+            limit.time_to_respond_min or self.time_to_respond_min,
+        )
+
+    def _priority_of(self, consequence: Consequence) -> Priority:
+        # A matrix is edited for the flood of ordinary alarms; no such edit may make a fire wait.
+        return Priority.CRITICAL if self.life_safety else priority_of(self._matrix, *consequence)
+
+    def _compute(self) -> None:
+        condition = self.condition
+        if not isinstance(condition, Limited | MovingThreshold):
+            return
+        own = {side: limit for side, limit in condition.limits.items() if limit.has_own_consequence}
+        if not own:
+            return
+        computed = {
+            side: limit.with_priority(self._priority_of(self._consequence_of(limit))) for side, limit in own.items()
+        }
+        # Conditions are shared between rules, and only copies may be told what this rule makes of them.
+        condition = condition.model_copy(update={"limits": {**condition.limits, **computed}})
+        object.__setattr__(self, "condition", condition)
 
 
 class ChecklistStep(Definition):

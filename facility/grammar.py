@@ -72,7 +72,9 @@ def _missing(_model: type[BaseModel], details: ErrorDetails) -> str:
 
 def _unknown_key(model: type[BaseModel], details: ErrorDetails) -> str:
     name = _last(details)
-    return f"{name!r} is not known here{did_you_mean(name, _known_keys(model, details['loc'][:-1]))}"
+    kind = _kind_at(model, details["loc"][:-1])
+    told = getattr(kind, "instead", {}).get(name)
+    return told or f"{name!r} is not known here{did_you_mean(name, _known_keys(kind))}"
 
 
 def _no_entries(_model: type[BaseModel], details: ErrorDetails) -> str:
@@ -126,10 +128,14 @@ def _quoted(details: ErrorDetails, key: str) -> list[str]:
     return re.findall(r"'([^']*)'", expected) or re.findall(r"[^\s,]+", expected.replace(" or ", " "))
 
 
-def _known_keys(model: type[BaseModel], steps: Iterable[str | int]) -> list[str]:
+def _kind_at(model: type[BaseModel], steps: Iterable[str | int]) -> Any:  # noqa: ANN401  # annotations are any object
     kind: Any = model
     for step in steps:
-        kind = _below(kind, step)
+        kind = _bare(_below(kind, step))
+    return kind
+
+
+def _known_keys(kind: Any) -> list[str]:  # noqa: ANN401
     fields = getattr(kind, "model_fields", {})
     return [field.alias or name for name, field in fields.items()]
 

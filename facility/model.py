@@ -13,6 +13,7 @@ from typing import Any
 
 from facility.definition import LocalText
 from facility.equipment import EquipmentClass, PointDefinition, RuleDefinition
+from facility.priority import SHIPPED_MATRIX, PriorityMatrix
 
 
 class Protocol(StrEnum):
@@ -123,6 +124,8 @@ class SiteDescription:
     """Asset id to rule name to the class's rule with the asset's overrides applied; a rule switched off is absent."""
     written_connections: Mapping[str, WrittenConnection] = field(default_factory=dict)
     """Connection id to how the file writes it; a connection that is absent here has no references."""
+    priority_matrix: PriorityMatrix = SHIPPED_MATRIX
+    """What the priorities of its rules are computed by."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +141,8 @@ class Facility:
     assets: Mapping[str, Asset]
     points: Mapping[int, Point]
     rules: Mapping[int, Rule]
+    priority_matrix: PriorityMatrix = SHIPPED_MATRIX
+    """What the priorities of its rules are computed by."""
     archive: Facility | None = None
     """The site with all that it ever had, retired or not; ``None``: nothing was ever retired."""
     _points_by_asset: dict[str, list[Point]] = field(init=False, repr=False, compare=False, default_factory=dict)

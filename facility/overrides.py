@@ -22,7 +22,7 @@ CONDITION_KEYS: dict[type[Condition], tuple[str, ...]] = {
 }
 """What can be changed of each type of condition."""
 
-RULE_KEYS = ("priority", "time_to_respond_min", "acknowledge", "latched", "order")
+RULE_KEYS = ("consequence_class", "time_to_respond_min", "acknowledge", "latched", "order")
 """What can be changed of a rule besides its condition."""
 
 _QUANTITY = re.compile(r"\s*([-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*(\D.*?)?\s*")
@@ -71,7 +71,7 @@ def _limit_difference(rule: Threshold, changed: Threshold) -> dict[str, Any]:
 
 
 def _written_limit(limit: LimitDefinition) -> float | dict[str, Any]:
-    return limit.value if limit.priority is None else {"value": limit.value, "priority": int(limit.priority)}
+    return limit.model_dump(mode="json", exclude_none=True) if limit.has_own_consequence else limit.value
 
 
 def _changed(equipment: EquipmentClass, rule: RuleDefinition, entry: RuleEntry) -> RuleDefinition:
@@ -109,8 +109,9 @@ def _limits(
             limits.pop(side, None)
         else:
             before = limits.get(side)
-            priority = limit.priority or (before.priority if before else None)
-            limits[side] = LimitDefinition(value=_limit_value(side.value, limit, unit), priority=priority)
+            own = limit.model_dump(include={"consequence_class", "time_to_respond_min"}, exclude_none=True)
+            kept = before.model_dump(include={"consequence_class", "time_to_respond_min"}) if before else {}
+            limits[side] = LimitDefinition(value=_limit_value(side.value, limit, unit), **{**kept, **own})
     if not limits:
         raise _Refused("limits", f"{rule.name} has no limit left; write enabled: false to switch it off")
     return limits

@@ -13,6 +13,7 @@ from facility.definition import LocalText
 from facility.equipment import RuleDefinition
 from facility.model import Asset, Connection, SiteDescription, Space, WrittenConnection
 from facility.overrides import difference
+from facility.priority import SHIPPED_MATRIX, PriorityMatrix, written_matrix
 
 
 def write_site(path: Path, description: SiteDescription) -> None:
@@ -24,6 +25,7 @@ def site_text(description: SiteDescription) -> str:
     """Return the text of a site file."""
     document = {
         "site": {"id": description.site_id, "name": _name(description.name), "time_zone": description.time_zone},
+        **_matrix(description.priority_matrix),
         "spaces": [_space(entry) for entry in description.spaces.values()],
         "connections": [
             _connection(entry, description.written_connections.get(entry.id))
@@ -49,6 +51,11 @@ def _never(_data: object) -> bool:
 
 def _name(name: LocalText) -> dict[str, str]:
     return name.model_dump()
+
+
+def _matrix(matrix: PriorityMatrix) -> dict[str, Any]:
+    """Return an edited matrix whole, since people read it as a table; the shipped one goes without saying."""
+    return {} if matrix == SHIPPED_MATRIX else {"priority_matrix": written_matrix(matrix)}
 
 
 def _space(space: Space) -> dict[str, Any]:

@@ -18,6 +18,9 @@
     defaults:                                   # by class; {id} is the asset's own
       lift: {space: tower, connection: lifts, address: {root: "harbour/{id}"}}
 
+    priority_matrix:                            # what differs from the shipped one (docs/priorities.md)
+      moderate: {prompt: 2, soon: 2}
+
     assets:
       - id: lift-1                              # three lines add a lift
         class: lift
@@ -62,6 +65,7 @@ from facility.errors import ConfigurationError, Mistake
 from facility.grammar import validate
 from facility.model import Connection, SiteDescription, Space, WrittenConnection
 from facility.names import space_name
+from facility.priority import SHIPPED_MATRIX, PriorityMatrix, disorders, edited
 from facility.site_grammar import ConnectionEntry, SiteGrammar, SpaceEntry
 from facility.yaml_file import Place, YamlFile, did_you_mean, parse_yaml, read_yaml
 
@@ -115,7 +119,8 @@ class _SiteReader:
         connections = [self._connection(number, entry) for number, entry in enumerate(entries.connections)]
         for number, message in shared_line_findings(connections):
             self._wrong(("connections", number), message)
-        reader = AssetReader(self._file, self._classes, entries)
+        matrix = self._matrix(entries)
+        reader = AssetReader(self._file, self._classes, entries, matrix)
         assets, rules = reader.read()
         self._mistakes.extend(reader.mistakes)
         return SiteDescription(
@@ -127,6 +132,7 @@ class _SiteReader:
             assets=assets,
             rules=rules,
             written_connections={entry.id: _written(entry) for entry in entries.connections},
+            priority_matrix=matrix,
         )
 
     def _wrong(self, place: Place, message: str) -> None:
@@ -148,6 +154,14 @@ class _SiteReader:
                 self._wrong(place, f"there is no space {space.parent!r}{did_you_mean(space.parent, parents)}")
             elif circle := circle_of(space.id, parents):
                 self._wrong(place, f"{' in '.join(circle)} is a circle; remove one of these parents")
+
+    def _matrix(self, entries: SiteGrammar) -> PriorityMatrix:
+        matrix = edited(SHIPPED_MATRIX, entries.priority_matrix)
+        written = {(grave, band) for grave, row in entries.priority_matrix.items() for band in row}
+        for disorder in disorders(matrix):
+            grave, band = disorder.pair if disorder.pair in written else disorder.other
+            self._wrong(("priority_matrix", grave.value, band.value), disorder.message)
+        return matrix
 
     def _connection(self, number: int, entry: ConnectionEntry) -> Connection:
         place = ("connections", number)

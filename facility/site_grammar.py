@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
 
-from facility.conditions import LimitSide
+from facility.conditions import COMPUTED, LimitSide
 from facility.definition import Definition, LocalText
 from facility.model import Protocol
-from facility.priority import Priority
+from facility.priority import ConsequenceClass, Priority, ResponseBand
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=64)]
 """Ids stand in topics, addresses of pages and file names."""
@@ -34,12 +34,19 @@ Name = Annotated[LocalText, BeforeValidator(_in_both_languages)]
 class LimitEntry(Definition):
     """A limit: a number in the point's unit, or a text with a unit, such as ``176 degF``."""
 
+    model_config = ConfigDict(allow_inf_nan=True)  # told in better words where units are known
+
+    instead: ClassVar = {"priority": COMPUTED}
+
     value: float | str
-    priority: Priority | None = None
+    consequence_class: ConsequenceClass | None = None
+    time_to_respond_min: float | None = Field(default=None, gt=0.0)
 
 
 class RuleEntry(Definition):
     """What a site changes of a class's rule; what is absent stays as the class has it."""
+
+    instead: ClassVar = {"priority": COMPUTED}
 
     enabled: bool = True
     limits: dict[LimitSide, Annotated[LimitEntry | None, BeforeValidator(_as_limit)]] | None = None
@@ -49,7 +56,7 @@ class RuleEntry(Definition):
     off_delay_s: float | None = None
     states: list[str] | None = None
     timeout_s: float | None = None
-    priority: Priority | None = None
+    consequence_class: ConsequenceClass | None = None
     time_to_respond_min: float | None = None
     acknowledge: bool | None = None
     latched: bool | None = None
@@ -110,6 +117,8 @@ class SiteGrammar(Definition):
     """The whole file."""
 
     site: SiteEntry
+    priority_matrix: dict[ConsequenceClass, dict[ResponseBand, Priority]] = Field(default_factory=dict)
+    """What differs from the shipped matrix; a complete one is welcome."""
     spaces: Annotated[list[SpaceEntry], BeforeValidator(_as_list)] = Field(default_factory=list)
     connections: Annotated[list[ConnectionEntry], BeforeValidator(_as_list)] = Field(default_factory=list)
     defaults: dict[str, AssetDefaults] = Field(default_factory=dict)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 
-from facility.conditions import Condition, ForbiddenState, State
+from facility.conditions import Condition, ForbiddenState, Limited, MovingThreshold, State
 from facility.equipment import MaintenancePlan
 from facility.model import Point, Rule
 
@@ -17,8 +17,11 @@ def of_rule(rule: Rule, point: Point) -> str:
     """Return the fingerprint of a rule's condition on its point."""
     condition = rule.definition.condition
     codes = [point.definition.states[name] for name in named_states(condition)]
-    semantic = condition.model_dump_json(exclude={"states", "allowed"})
-    return _digest(f"{point.key} {int(rule.definition.priority)} {semantic} {sorted(codes)}")
+    own = {"consequence_class", "time_to_respond_min"}  # they count by the priority that they make
+    semantic = condition.model_dump_json(exclude={"states": True, "allowed": True, "limits": {"__all__": own}})
+    limits = condition.limits if isinstance(condition, Limited | MovingThreshold) else {}
+    priorities = [int(rule.definition.priority), *(int(limit.priority or 0) for limit in limits.values())]
+    return _digest(f"{point.key} {priorities} {semantic} {sorted(codes)}")
 
 
 def named_states(condition: Condition) -> list[str]:

@@ -18,7 +18,7 @@ from facility.equipment import (
     System,
 )
 from facility.model import Asset, Connection, Facility, Point, Protocol, Rule, Space
-from facility.priority import Priority
+from facility.priority import ConsequenceClass, Priority
 
 BEARING_HIGH = 1
 """Pump: corrective order; priority 3, and 1 beyond the outer limit."""
@@ -81,7 +81,7 @@ def _rule(
     name: str,
     point: str,
     condition: Threshold | State,
-    priority: Priority,
+    consequence_class: ConsequenceClass,
     *,
     acknowledge: bool = True,
     latched: bool = False,
@@ -93,10 +93,10 @@ def _rule(
         point=point,
         title=text(name.replace("_", " ")),
         condition=condition,
-        priority=priority,
         cause=text("cause"),
         consequence=text("consequence"),
         corrective_action=text("action"),
+        consequence_class=consequence_class,
         time_to_respond_min=10.0,
         acknowledge=acknowledge,
         latched=latched,
@@ -121,13 +121,13 @@ def _binary(name: str, on: str) -> PointDefinition:
 def _pump() -> EquipmentClass:
     limits = {
         LimitSide.HIGH: LimitDefinition(value=80.0),
-        LimitSide.HIGH_HIGH: LimitDefinition(value=95.0, priority=Priority.CRITICAL),
+        LimitSide.HIGH_HIGH: LimitDefinition(value=95.0, consequence_class=ConsequenceClass.SEVERE),
     }
     bearing = Threshold(type="threshold", limits=limits, deadband=2.0)
     leak = State(type="state", states=["leak"])
     rules = [
-        _rule("bearing_temperature_high", "bearing_temperature", bearing, Priority.MEDIUM, order="bearing"),
-        _rule("seal_leak", "seal_leak", leak, Priority.HIGH, acknowledge=False, order="seal"),
+        _rule("bearing_temperature_high", "bearing_temperature", bearing, ConsequenceClass.MODERATE, order="bearing"),
+        _rule("seal_leak", "seal_leak", leak, ConsequenceClass.MAJOR, acknowledge=False, order="seal"),
     ]
     plan = MaintenancePlan(name="grease", meter="run_hours", every=500.0, order="grease", source="Maker's manual 7.2")
     return EquipmentClass(
@@ -154,7 +154,7 @@ def _detector() -> EquipmentClass:
         "fire",
         "alarm",
         State(type="state", states=["fire"]),
-        Priority.CRITICAL,
+        ConsequenceClass.SEVERE,
         latched=True,
         life_safety=True,
         order="fire",
@@ -170,7 +170,7 @@ def _detector() -> EquipmentClass:
 
 
 def _door() -> EquipmentClass:
-    held = _rule("held_open", "held_open", State(type="state", states=["yes"]), Priority.LOW)
+    held = _rule("held_open", "held_open", State(type="state", states=["yes"]), ConsequenceClass.MINOR)
     return EquipmentClass(
         name="door",
         title=text("Door"),

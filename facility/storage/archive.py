@@ -12,6 +12,7 @@ from sqlalchemy import Row, Table, select
 from facility.definition import LocalText
 from facility.equipment import EquipmentClass, PointDefinition, RuleDefinition, System
 from facility.model import Asset, Facility, Point, Rule, Space
+from facility.priority import PriorityMatrix
 from facility.storage import tables
 
 
@@ -24,7 +25,7 @@ def load_archive(connection: SqlConnection, living: Facility, classes: Mapping[s
     spaces = {row.id: _space(row) for row in _retired(connection, tables.space)}
     assets = {row.id: _asset(row, classes) for row in _retired(connection, tables.asset)}
     points = {row.key: _point(row) for row in _retired(connection, tables.point)}
-    rules = {row.id: _rule(row) for row in _retired(connection, tables.rule)}
+    rules = {row.id: _rule(row, living.priority_matrix) for row in _retired(connection, tables.rule)}
     if not (spaces or assets or points or rules):
         return None
     return replace(
@@ -68,6 +69,6 @@ def _point(row: Row[Any]) -> Point:
     return Point(key=row.key, asset_id=row.asset_id, name=row.name, definition=definition)
 
 
-def _rule(row: Row[Any]) -> Rule:
-    definition = RuleDefinition.model_validate(row.definition)
+def _rule(row: Row[Any], matrix: PriorityMatrix) -> Rule:
+    definition = RuleDefinition.model_validate(row.definition).under(matrix)
     return Rule(id=row.id, asset_id=row.asset_id, point_key=row.point_key, definition=definition)

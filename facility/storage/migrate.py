@@ -14,8 +14,8 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 """Where the environment and its revisions are."""
 
 
-def upgrade(engine: Engine, *, versions: Path | None = None) -> None:
-    """Bring a database to the newest revision, in one transaction; one that is there already is left alone.
+def upgrade(engine: Engine, *, versions: Path | None = None, revision: str = "head") -> None:
+    """Bring a database to a revision, in one transaction; one that is there already is left alone.
 
     Of several processes that start at once, one migrates while the others wait for the write lock, as for any unit of
     work, and then find nothing to do.
@@ -23,9 +23,10 @@ def upgrade(engine: Engine, *, versions: Path | None = None) -> None:
     Args:
         engine: From :func:`facility.storage.database.open_database`.
         versions: Folder of the revisions; ``None``: the shipped ones.
+        revision: Where to stop; the newest unless one is named.
     """
     with _migrating(engine) as connection:
-        command.upgrade(_config(connection, versions), "head")
+        command.upgrade(_config(connection, versions), revision)
 
 
 def create_revision(engine: Engine, message: str, *, versions: Path | None = None) -> None:

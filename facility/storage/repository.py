@@ -26,6 +26,7 @@ from facility.model import (
     Space,
     WrittenConnection,
 )
+from facility.priority import PriorityMatrix, read_matrix
 from facility.storage import tables
 from facility.storage.archive import load_archive
 from facility.storage.site_import import import_site
@@ -76,7 +77,8 @@ def load_facility(
     connections = _connections(connection, environment, mistakes)
     assets = _assets(connection, classes, mistakes)
     points = _points(connection, assets, mistakes)
-    rules = _rules(connection, points)
+    matrix = read_matrix(site.priority_matrix)
+    rules = _rules(connection, points, matrix)
     if mistakes:
         raise ConfigurationError(mistakes)
     living = Facility(
@@ -88,6 +90,7 @@ def load_facility(
         assets=assets,
         points=points,
         rules=rules,
+        priority_matrix=matrix,
     )
     return replace(living, archive=load_archive(connection, living, classes))
 
@@ -109,6 +112,7 @@ def load_description(
         assets=facility.assets,
         rules=rules,
         written_connections={row.id: _written(row) for row in _living(connection, tables.connection)},
+        priority_matrix=facility.priority_matrix,
     )
 
 
@@ -208,13 +212,13 @@ def _points(connection: SqlConnection, assets: Mapping[str, Asset], mistakes: li
     return found
 
 
-def _rules(connection: SqlConnection, points: Mapping[int, Point]) -> dict[int, Rule]:
+def _rules(connection: SqlConnection, points: Mapping[int, Point], matrix: PriorityMatrix) -> dict[int, Rule]:
     return {
         row.id: Rule(
             id=row.id,
             asset_id=row.asset_id,
             point_key=row.point_key,
-            definition=RuleDefinition.model_validate(row.definition),
+            definition=RuleDefinition.model_validate(row.definition).under(matrix),
         )
         for row in _of_assets(connection, tables.rule)
         if row.point_key in points

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Table, bindparam, insert, select, update
 
 from facility.errors import ConfigurationError, Mistake
 from facility.model import SiteDescription, WrittenConnection
+from facility.priority import SHIPPED_MATRIX, written_matrix
 from facility.storage.tables import asset, configuration_change, point, rule, site, space
 from facility.storage.tables import connection as connection_table
 
@@ -74,7 +75,13 @@ def _refuse_other_site(connection: Connection, site_id: str) -> None:
 
 
 def _site_row(description: SiteDescription) -> Row:
-    return {"id": description.site_id, "name": description.name.model_dump(), "time_zone": description.time_zone}
+    matrix = description.priority_matrix
+    return {
+        "id": description.site_id,
+        "name": description.name.model_dump(),
+        "time_zone": description.time_zone,
+        "priority_matrix": None if matrix == SHIPPED_MATRIX else written_matrix(matrix),
+    }
 
 
 def _space_rows(description: SiteDescription) -> list[Row]:

@@ -19,6 +19,8 @@ site = Table(
     Column("id", ID, primary_key=True),
     Column("name", JSON, nullable=False),
     Column("time_zone", String(64), nullable=False),
+    # Whole; null: the shipped one, whichever version of Watchkeeper runs.
+    Column("priority_matrix", JSON(none_as_null=True)),
 )
 
 space = Table(

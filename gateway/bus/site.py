@@ -21,7 +21,8 @@ from facility.life_safety import refusal
 from facility.model import Asset, Connection, Facility, Point, Protocol, Rule, WrittenConnection
 from gateway.profiles import DeviceProfile
 
-VERSION: Final = 1
+VERSION: Final = 2
+"""2: a rule carries its consequence class, and its priority is computed."""
 _PLACE: Final = "configuration from the engine"
 
 
@@ -65,8 +66,11 @@ class _Rule(_Record):
     definition: RuleDefinition
 
 
-class _Site(_Record):
+class _Versioned(_Record):
     version: int
+
+
+class _Site(_Versioned):
     site_id: str
     name: LocalText
     time_zone: str
@@ -144,11 +148,12 @@ def decode(payload: bytes, environment: Mapping[str, str], *, only: frozenset[st
         ConfigurationError: A variable is missing, or a connection that this gateway is to read does not exist.
     """
     try:
+        version = _Versioned.model_validate_json(payload).version
+        if version != VERSION:
+            raise SiteMessageError(f"The engine's configuration is of version {version}. {_SAME_VERSION}")
         site = _Site.model_validate_json(payload)
     except ValidationError as error:
         raise SiteMessageError(f"The engine's configuration cannot be read: {error}. {_SAME_VERSION}") from error
-    if site.version != VERSION:
-        raise SiteMessageError(f"The engine's configuration is of version {site.version}. {_SAME_VERSION}")
     connections = _connections(site, environment, only)
     assets = {
         key: _asset_of(key, asset, site) for key, asset in site.assets.items() if asset.connection_id in connections

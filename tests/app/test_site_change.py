@@ -163,6 +163,23 @@ async def test_a_new_limit_raises_at_the_next_sample_and_a_removed_rule_closes_i
         assert found.relays["old"].sessions == 1
 
 
+async def test_an_edited_matrix_makes_a_standing_alarm_more_urgent(tmp_path: Path) -> None:
+    async with house(tmp_path) as found:
+        strict = "commands: [speed_setpoint], rules: {winding_temperature_high: {limits: {high: 1}, on_delay_s: 0}}"
+        text = found.site().replace("commands: [speed_setpoint]", strict)
+
+        def priorities() -> list[int]:
+            with reading(found.system.database) as connection:
+                return list(connection.scalars(select(alarm_episode.c.priority)))
+
+        await found.change(text)
+        await until(lambda: priorities() == [3])
+        await found.change(text + "priority_matrix: {moderate: {prompt: 2, soon: 2}}\n")
+        await until(lambda: priorities() == [2])
+        await found.change(text)
+        await until(lambda: priorities() == [3])
+
+
 async def test_a_file_with_mistakes_names_them_all_and_disturbs_nothing(tmp_path: Path) -> None:
     async with house(tmp_path) as found:
         before = found.system.services.facility

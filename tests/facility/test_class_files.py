@@ -171,7 +171,7 @@ rules:
     point: folw
     title: {en: T, zh: 题}
     condition: {type: state, states: [yes]}
-    priority: 3
+    consequence_class: moderate
     cause: {en: C, zh: 因}
     consequence: {en: C, zh: 果}
     corrective_action: {en: A, zh: 措}
@@ -181,7 +181,7 @@ rules:
     point: run
     title: {en: T, zh: 题}
     condition: {type: state, states: [yse]}
-    priority: 3
+    consequence_class: moderate
     cause: {en: C, zh: 因}
     consequence: {en: C, zh: 果}
     corrective_action: {en: A, zh: 措}
@@ -191,8 +191,8 @@ rules:
     title: {en: T, zh: 题}
     condition:
       type: threshold
-      limits: {low: {value: 8}, high: {value: 5}, high_high: {value: 50, priority: 4}}
-    priority: 3
+      limits: {low: {value: 8}, high: {value: 5}, high_high: {value: 50, consequence_class: minor}}
+    consequence_class: moderate
     cause: {en: C, zh: 因}
     consequence: {en: C, zh: 果}
     corrective_action: {en: A, zh: 措}
@@ -215,7 +215,7 @@ def test_a_class_file_hears_of_everything_that_does_not_fit_together(tmp_path: P
         "26: run has no state 'yse'; did you mean 'yes'?",
         "37: high 5 m^3 must lie above low 8 m^3",
         "37: high_high 50 m^3 lies outside the point's range 0 … 10 m^3; it can never be passed",
-        "37: high_high must be at least as urgent as high; give it priority 3",
+        "37: high_high must be at least as grave as high; give it consequence_class: moderate",
         "44: flow is analog; a plan needs a counter",
         "44: pump has no order template 'fix'",
     ]

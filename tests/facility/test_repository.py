@@ -12,6 +12,7 @@ from facility.class_files import load_classes
 from facility.equipment import PointKind, System
 from facility.errors import ConfigurationError, NotFoundError
 from facility.model import Facility, SiteDescription
+from facility.priority import Priority
 from facility.settings import Settings
 from facility.site_file import parse_site
 from facility.storage import tables
@@ -151,6 +152,28 @@ def test_a_moved_limit_keeps_the_rule_and_is_journalled_with_author_and_reason(d
     assert (row.kind, row.entity, row.author, row.reason) == ("rule", "pump-1/vibration_high", "bo", "because")
     assert row.before["definition"]["condition"]["limits"]["high"]["value"] == 4.5
     assert row.after["definition"]["condition"]["limits"]["high"]["value"] == 3
+
+
+def test_an_edited_matrix_is_kept_and_journalled_and_every_priority_follows(database: Engine) -> None:
+    before = imported(database, described())
+    seal_leak = next(rule.id for rule in before.rules.values() if rule.definition.name == "seal_leak")
+    edited = "priority_matrix: {major: {later: 2}}\n" + SITE
+    facility = imported(database, described(edited), now_ns=2)
+    assert before.rules[seal_leak].definition.priority is Priority.MEDIUM
+    assert facility.rules[seal_leak].definition.priority is Priority.HIGH
+    with database.connect() as connection:
+        [row] = connection.execute(
+            select(tables.configuration_change).where(tables.configuration_change.c.at_ns == 2)
+        ).all()
+        assert load_description(connection, CLASSES, ENVIRONMENT).priority_matrix == facility.priority_matrix
+    assert (row.kind, row.entity, row.author, row.reason) == ("site", "house", "ada", "because")
+    assert row.before["priority_matrix"] is None
+    assert row.after["priority_matrix"]["major"] == {"immediate": 1, "prompt": 2, "soon": 2, "later": 2}
+    retired = imported(
+        database, described(edited.replace("{unit: 1}}", "{unit: 1}, rules: {seal_leak: {enabled: false}}}"))
+    )
+    assert seal_leak not in retired.rules
+    assert retired.ever.rules[seal_leak].definition.priority is Priority.HIGH
 
 
 def test_a_database_holds_one_site(database: Engine) -> None:

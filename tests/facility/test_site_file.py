@@ -13,7 +13,7 @@ from facility.class_files import load_classes
 from facility.conditions import BadQuality, LimitDefinition, LimitSide, State, Threshold
 from facility.errors import ConfigurationError
 from facility.model import SiteDescription
-from facility.priority import Priority
+from facility.priority import ConsequenceClass, Priority
 from facility.site_export import site_text, write_site
 from facility.site_file import parse_site, read_site
 
@@ -84,7 +84,8 @@ def test_three_lines_add_a_lift() -> None:
 
 def test_an_asset_changes_its_class_rules_in_its_own_units() -> None:
     site = changed(
-        "bearing_temperature_high: {limits: {high: 158 degF, high_high: null}, on_delay_s: 60, priority: 2}, "
+        "bearing_temperature_high: {limits: {high: 158 degF, high_high: null}, on_delay_s: 60, "
+        "consequence_class: major}, "
         "seal_leak: {states: [leak, dry], order: null}, communication_lost: {timeout_s: 30}, dry_run: {enabled: false}"
     )
     rules = site.rules["pump-1"]
@@ -130,11 +131,22 @@ def test_an_asset_changes_its_class_rules_in_its_own_units() -> None:
         ("communication_lost: {timeout_s: 0}", "timeout_s 0 must be above 0"),
         ("seal_leak: {states: []}", "name at least one state; write enabled: false to switch the rule off"),
         ("seal_leak: {states: [leek]}", "seal_leak has no state 'leek'; did you mean 'leak'?"),
-        ("dry_run: {priority: null}", "priority needs a value; remove the line to keep the class's"),
+        (
+            "dry_run: {time_to_respond_min: null}",
+            "time_to_respond_min needs a value; remove the line to keep the class's",
+        ),
+        (
+            "dry_run: {priority: 2}",
+            "a priority is computed and not written; write consequence_class (minor, moderate, ",
+        ),
+        (
+            "vibration_high: {limits: {high: {value: 3, priority: 2}}}",
+            "a priority is computed and not written; write consequence_class (minor, moderate, major or severe)",
+        ),
         ("dry_run: {order: nothing_known}", "pump has no order template 'nothing_known'"),
         (
             "communication_lost: {limits: {high: 3}}",
-            "communication_lost has no 'limits'; it takes timeout_s, on_delay_s, off_delay_s, priority,",
+            "communication_lost has no 'limits'; it takes timeout_s, on_delay_s, off_delay_s, consequence_class,",
         ),
     ],
 )
@@ -226,26 +238,26 @@ def test_a_written_site_reads_as_the_same_site(tmp_path: Path) -> None:
 
 
 LIMITS = st.none() | st.builds(
-    LimitDefinition, value=st.floats(0.1, 199.0), priority=st.none() | st.sampled_from(Priority)
+    LimitDefinition, value=st.floats(0.1, 199.0), consequence_class=st.none() | st.sampled_from(ConsequenceClass)
 )
 
 
 @given(
     high=LIMITS,
     delay=st.floats(0, 1e4),
-    priority=st.sampled_from(Priority),
+    grave=st.sampled_from(ConsequenceClass),
     order=st.sampled_from([None, "bearing_repair", "seal_repair"]),
     off=st.sets(st.sampled_from(sorted(CLASSES["pump"].rules)), max_size=3),
 )
 def test_any_override_survives_being_written_and_read(
-    high: LimitDefinition | None, delay: float, priority: Priority, order: str | None, off: set[str]
+    high: LimitDefinition | None, delay: float, grave: ConsequenceClass, order: str | None, off: set[str]
 ) -> None:
     site = read(HEAD + PUMP % "")
     rule = site.rules["pump-1"]["vibration_high"]
     assert isinstance(rule.condition, Threshold)
     limits = {LimitSide.HIGH: high or LimitDefinition(value=2.0)}
     condition = rule.condition.model_copy(update={"limits": limits, "on_delay_s": delay})
-    altered = rule.model_copy(update={"condition": condition, "priority": priority, "order": order})
+    altered = rule.model_copy(update={"condition": condition, "consequence_class": grave, "order": order})
     rules = {name: old for name, old in site.rules["pump-1"].items() if name not in off}
     if "vibration_high" in rules:
         rules["vibration_high"] = altered
@@ -260,7 +272,7 @@ def test_any_override_survives_being_written_and_read(
         found = again.rules["pump-1"]["vibration_high"]
         assert isinstance(found.condition, Threshold)
         assert found.condition.limits[LimitSide.HIGH].value == expected.limits[LimitSide.HIGH].value
-        assert (found.condition.on_delay_s, found.priority, found.order) == (delay, priority, order)
+        assert (found.condition.on_delay_s, found.priority, found.order) == (delay, altered.priority, order)
 
 
 @given(st.text(max_size=80))
@@ -288,3 +300,35 @@ def test_a_command_to_no_point_or_to_fire_is_told_with_its_line() -> None:
     assert any("fire-panel belongs to the fire system, which is read and never operated" in each for each in told)
     assert any("pump-1 belongs to panel of the fire system" in each for each in told)
     assert any("pump has no point 'sped'; did you mean 'speed'?" in each for each in told)
+
+
+MATRIX = "priority_matrix: {moderate: {prompt: 2, soon: 2}, major: {later: 2}}\n"
+
+
+def test_a_site_edits_the_matrix_and_all_its_priorities_follow(tmp_path: Path) -> None:
+    site = read(MATRIX + HEAD + PUMP % "")
+    rules = site.rules["pump-1"]
+    assert rules["bearing_temperature_high"].priority is Priority.HIGH
+    assert rules["seal_leak"].priority is Priority.HIGH
+    assert CLASSES["pump"].rules["seal_leak"].priority is Priority.MEDIUM
+    write_site(tmp_path / "written.yaml", site)
+    assert read_site(tmp_path / "written.yaml", CLASSES, {}) == site
+    assert "priority_matrix" not in site_text(read(HEAD + PUMP % ""))
+
+
+@pytest.mark.parametrize(
+    ("matrix", "told"),
+    [
+        ("{moderate: {soon: 5}}", "5 is not known here; known are 1, 2, 3, 4"),
+        ("{moderat: {soon: 2}}", "'moderat' is not known here; did you mean 'moderate'?"),
+        ("{moderate: {sonn: 2}}", "'sonn' is not known here; did you mean 'soon'?"),
+        ("{moderate: 2}", "'moderate' wants entries below it (name: value), not 2"),
+        ("{moderate: {soon: 2}}", "give 'moderate: prompt' 2 or less, or 'moderate: soon' 3 or more"),
+        ("{minor: {immediate: 1}}", "give 'moderate: immediate' 1 or less, or 'minor: immediate' 2 or more"),
+        ("{severe: {immediate: 2}}", "give 'severe: immediate' 1 or less, or 'major: immediate' 2 or more"),
+    ],
+)
+def test_a_wrong_matrix_is_told_with_its_line_and_remedy(matrix: str, told: str) -> None:
+    first = mistakes(f"\npriority_matrix:\n  {matrix[1:-1]}\n" + HEAD + PUMP % "")[0]
+    assert first.startswith("3: ")
+    assert first.endswith(told)

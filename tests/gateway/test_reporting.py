@@ -14,7 +14,7 @@ from facility.conditions import BadQuality, Condition, LimitDefinition, LimitSid
 from facility.definition import LocalText
 from facility.equipment import MaintenancePlan, PointDefinition, PointKind, ReportDefinition, RuleDefinition
 from facility.model import Point
-from facility.priority import Priority
+from facility.priority import ConsequenceClass
 from facility.quality import Quality
 from facility.samples import Sample, SampleBatch
 from gateway.reporting import DEFAULT_HEARTBEAT_S, Policy, Reporter, policy_of, report_of
@@ -36,10 +36,10 @@ def rule(condition: Condition, *, life_safety: bool = False) -> RuleDefinition:
         point="flow",
         title=TEXT,
         condition=condition,
-        priority=Priority.HIGH,
         cause=TEXT,
         consequence=TEXT,
         corrective_action=TEXT,
+        consequence_class=ConsequenceClass.MODERATE,
         time_to_respond_min=1,
         life_safety=life_safety,
     )

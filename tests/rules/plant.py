@@ -29,7 +29,7 @@ from facility.equipment import (
     System,
 )
 from facility.model import Asset, Facility, Point, Rule
-from facility.priority import Priority
+from facility.priority import ConsequenceClass, Priority
 from facility.quality import Quality
 from facility.samples import Sample, SampleBatch
 from rules import kernel
@@ -59,7 +59,7 @@ def hot(
     """The bearing is too hot; far too hot is critical."""
     limits = {LimitSide.HIGH: LimitDefinition(value=high)}
     if high_high is not None:
-        limits[LimitSide.HIGH_HIGH] = LimitDefinition(value=high_high, priority=Priority.CRITICAL)
+        limits[LimitSide.HIGH_HIGH] = LimitDefinition(value=high_high, consequence_class=ConsequenceClass.SEVERE)
     return Threshold(type="threshold", limits=limits, deadband=deadband, on_delay_s=on_delay_s, off_delay_s=off_delay_s)
 
 
@@ -133,10 +133,10 @@ def plant(
                 point=points[key].name,
                 title=title,
                 condition=condition,
-                priority=Priority.MEDIUM,
                 cause=title,
                 consequence=title,
                 corrective_action=title,
+                consequence_class=ConsequenceClass.MODERATE,
                 time_to_respond_min=10,
             ),
         )

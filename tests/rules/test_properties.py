@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from facility.conditions import Condition, LimitDefinition, LimitSide, Threshold
 from facility.model import Facility
-from facility.priority import Priority
+from facility.priority import ConsequenceClass, Priority
 from facility.quality import Quality
 from facility.samples import Sample, SampleBatch
 from rules import kernel
@@ -46,7 +46,7 @@ delays = st.sampled_from([0.0, 0.0, 1.0, 2.5, 4.0, 7.0])
 @st.composite
 def thresholds(draw: st.DrawFn) -> Threshold:
     limits = {
-        side: LimitDefinition(value=float(value), priority=draw(st.sampled_from([None, *Priority])))
+        side: LimitDefinition(value=float(value), consequence_class=draw(st.sampled_from([None, *ConsequenceClass])))
         for side, value in zip(LimitSide, (-6, -3, 3, 6), strict=True)
         if draw(st.booleans())
     }

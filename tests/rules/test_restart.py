@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 
 from facility.conditions import Condition, LimitDefinition, LimitSide, Threshold
 from facility.model import Facility
-from facility.priority import Priority
+from facility.priority import ConsequenceClass
 from facility.quality import Quality
 from facility.samples import SampleBatch
 from facility.storage.database import metadata
@@ -115,8 +115,8 @@ def test_a_moved_limit_keeps_an_alarm_that_still_holds(disk: Engine) -> None:
 
 def test_a_changed_priority_is_announced_by_the_next_reading(disk: Engine) -> None:
     before = hot(high_high=None)
-    limit = before.limits["high"].model_copy(update={"priority": Priority.CRITICAL})  # type: ignore[index]  # a StrEnum
-    engine = edited(disk, before, before.model_copy(update={"limits": {next(iter(before.limits)): limit}}))
+    limit = before.limits[LimitSide.HIGH].model_copy(update={"consequence_class": ConsequenceClass.SEVERE})
+    engine = edited(disk, before, before.model_copy(update={"limits": {LimitSide.HIGH: limit}}))
     assert story(engine.evaluate(readings((102, 95)))) == [("escalated", "high", 102)]
 
 
@@ -124,7 +124,7 @@ def test_an_eased_priority_is_not_announced_again_after_a_restart(disk: Engine) 
     limits = {
         LimitSide.LOW: LimitDefinition(value=-3.0),
         LimitSide.HIGH: LimitDefinition(value=3.0),
-        LimitSide.HIGH_HIGH: LimitDefinition(value=6.0, priority=Priority.CRITICAL),
+        LimitSide.HIGH_HIGH: LimitDefinition(value=6.0, consequence_class=ConsequenceClass.SEVERE),
     }
     condition = Threshold(type="threshold", limits=limits, off_delay_s=4.0)
     facility = plant([(TEMPERATURE, condition)])
