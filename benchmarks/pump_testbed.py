@@ -2,8 +2,8 @@
 
 ``uv run --group bench python -m benchmarks.pump_testbed FOLDER --json``: every ``*.csv`` of the folder that has the
 column ``anomaly`` is one experiment. Its first 400 rows are the good period; the others are taken one by one, as they
-would come, and scored against the label. The settings are the shipped ones, the same for all; rows of all experiments
-are pooled.
+would come, and scored against the label. The rule is the shipped condition as a class file would write it, with its
+defaults, the same for all; rows of all experiments are pooled.
 """
 
 from __future__ import annotations
@@ -12,36 +12,99 @@ import argparse
 import csv
 import json
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from rules.baseline import Chart, fit
+from facility.clock import NS_PER_S
+from facility.conditions import Baseline
+from facility.quality import Quality
+from facility.samples import Sample, SampleBatch
+from rules.baseline import Matrix, fit
+from rules.signals.chart import ChartSignal, grid_ns, held_rows
 
 GOOD_ROWS = 400
 LABELS = {"anomaly", "changepoint"}
 TIME = "datetime"
+HOLD_NS = 600 * NS_PER_S
 
 
-def experiment(path: Path) -> tuple[npt.NDArray[np.float64], list[bool]] | None:
-    """Return a recording's measured columns, and which rows are labelled; ``None`` for one without labels."""
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One experiment's rows, oldest first."""
+
+    names: list[str]
+    """Of the measured columns."""
+    times_ns: list[int]
+    values: Matrix
+    labels: list[bool]
+
+    def only(self, wanted: Sequence[int]) -> Recording:
+        """Return the same rows with some of the columns."""
+        return Recording([self.names[place] for place in wanted], self.times_ns, self.values[:, wanted], self.labels)
+
+
+def recording(path: Path) -> Recording | None:
+    """Return an experiment; ``None`` for a recording without labels."""
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file, delimiter=";"))
     if not rows or "anomaly" not in rows[0]:
         return None
-    measured = [name for name in rows[0] if name not in LABELS | {TIME}]
-    values = np.array([[float(row[name]) for name in measured] for row in rows])
-    return values, [float(row["anomaly"]) > 0 for row in rows]
+    names = [name for name in rows[0] if name not in LABELS | {TIME}]
+    return Recording(
+        names=names,
+        times_ns=[time_ns(row[TIME]) for row in rows],
+        values=np.array([[float(row[name]) for name in names] for row in rows]),
+        labels=[float(row["anomaly"]) > 0 for row in rows],
+    )
 
 
-def outcomes(values: npt.NDArray[np.float64], labels: list[bool]) -> Counter[tuple[bool, bool]]:
+def time_ns(text: str) -> int:
+    """Return the time that a recording's cell says, in nanoseconds."""
+    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()) * NS_PER_S
+
+
+def taught(recorded: Recording, good_rows: int = GOOD_ROWS) -> ChartSignal:
+    """Return the shipped condition, fitted on the first rows and at their end."""
+    condition = Baseline(type="baseline", points=recorded.names)
+    keys = range(len(recorded.names))
+    samples = [
+        Sample(key, at_ns, at_ns, value, Quality.GOOD)
+        for at_ns, row in zip(recorded.times_ns[:good_rows], recorded.values[:good_rows].tolist(), strict=True)
+        for key, value in zip(keys, row, strict=True)
+    ]
+    start_ns, end_ns = recorded.times_ns[0], recorded.times_ns[good_rows - 1] + 1
+    rows = held_rows(
+        SampleBatch.of(samples), keys, start_ns=start_ns, end_ns=end_ns, step_ns=grid_ns(condition), hold_ns=HOLD_NS
+    )
+    baseline = fit(rows, names=recorded.names, smoothing=condition.smoothing, limit_factor=condition.limit_factor)
+    signal = ChartSignal(condition, baseline, keys)
+    signal.begin(start_ns - 1)
+    for _ in ratios(signal, recorded.times_ns[:good_rows], recorded.values[:good_rows]):
+        pass
+    return signal
+
+
+def ratios(signal: ChartSignal, times_ns: Sequence[int], values: Matrix) -> Iterator[float]:
+    """Take rows as they come and return what the condition says of each."""
+    standing = values[0]
+    for at_ns, row in zip(times_ns, values, strict=True):
+        while signal.due_ns < at_ns:
+            signal.reach(signal.due_ns, standing.tolist())
+        standing = row
+        yield signal.reach(at_ns, row.tolist()) if signal.due_ns == at_ns else signal.begin(at_ns)
+
+
+def outcomes(recorded: Recording) -> Counter[tuple[bool, bool]]:
     """Return how often (label, alarm) came."""
-    chart = Chart(fit(values[:GOOD_ROWS]))
-    for row in values[:GOOD_ROWS]:
-        chart.take(row)
-    alarms = [chart.take(row).is_beyond for row in values[GOOD_ROWS:]]
-    return Counter(zip(labels[GOOD_ROWS:], alarms, strict=True))
+    moving = np.flatnonzero(np.ptp(recorded.values[:GOOD_ROWS], axis=0) > 0)  # as the fitting's message asks for
+    watched = recorded.only(moving.tolist())
+    signal = taught(watched)
+    said = ratios(signal, watched.times_ns[GOOD_ROWS:], watched.values[GOOD_ROWS:])
+    return Counter(zip(watched.labels[GOOD_ROWS:], (ratio > 1 for ratio in said), strict=True))
 
 
 def score(folder: Path) -> dict[str, float]:
@@ -50,10 +113,10 @@ def score(folder: Path) -> dict[str, float]:
     Raises:
         FileNotFoundError: The folder has none.
     """
-    found = [each for path in sorted(folder.glob("*.csv")) if (each := experiment(path)) is not None]
+    found = [each for path in sorted(folder.glob("*.csv")) if (each := recording(path)) is not None]
     if not found:
         raise FileNotFoundError(f"no labelled experiment (*.csv with a column 'anomaly') in {folder}")
-    pooled = sum((outcomes(*each) for each in found), Counter[tuple[bool, bool]]())
+    pooled = sum(map(outcomes, found), Counter[tuple[bool, bool]]())
     hits, false, missed, quiet = pooled[True, True], pooled[False, True], pooled[True, False], pooled[False, False]
     return {
         "f1": round(2 * hits / (2 * hits + false + missed), 3),

@@ -5,13 +5,15 @@ scaled by its good period, smoothed exponentially, and the smoothed vector's dis
 covariance of the smoothed good rows, T² = (s - m)ᵀ C⁻¹ (s - m).
 
 Machines warm up, so temperatures never stand still, and a chart that believes they do raises false alarms for ever.
-What a point drifts in its good period it is allowed to go on drifting: the mean square step between its block means,
-less what noise alone makes of it, is the rate of a random walk, and the variance that such a walk gathers over
-``drift_horizon`` good periods is added to the point's own. A point that stood still gets no such allowance.
+What a point drifts in its good period it is allowed to go on drifting for another period as long: the mean square step
+between neighbouring means of as many rows as the smoothing remembers, less what noise alone makes of it, is the rate of
+a random walk, and the variance that such a walk gathers over the length of the good period is added to the point's own.
+A point that stood still gets no such allowance.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -23,33 +25,27 @@ Matrix = npt.NDArray[np.float64]
 
 _SETTLING: Final = 5.0
 """Time constants of the smoothing after which a chart has forgotten that it began at the mean (e⁻⁵ is below 1 %)."""
-_SHORTEST: Final = 4
-"""Blocks that a good period must have, or its drift cannot be told from chance."""
-_EVEN: Final = 1e-6
-"""Least spread of a point, as a share of its mean, or in its unit where that is 0: one that never moved has none."""
+_SHORTEST: Final = 10
+"""Memories of the smoothing, and rows for each point, that a good period must have; with fewer, drift cannot be told
+from chance, nor what goes together from what happened to."""
+_STILL: Final = 1e-9
+"""Spread of a point, as a share of its largest value, below which it stood still: rounding leaves as much."""
 _FLOOR: Final = 1e-3
-"""Least variance of a smoothed scaled point, so that one that never moved is watched and not divided by."""
+"""Least variance of a smoothed scaled point, so that two points that say the same are not divided by nothing."""
+_STRIDE: Final = 256
+"""Rows that are smoothed at once."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BaselineSettings:
-    """How a baseline is fitted; the defaults serve machines sampled some hundred times faster than they change."""
-
-    smoothing: float = 0.1
-    """Weight of the newest row, 0 to 1: 0.1 remembers about twenty rows."""
-    limit_factor: float = 4.0
-    """Limit as a multiple of the good rows' own 99th percentile of T²."""
-    block: int = 30
-    """Rows whose mean is compared with the next block's to find drift."""
-    drift_horizon: float = 0.4
-    """Good periods for which drift is allowed to go on."""
+class GoodPeriodError(ValueError):
+    """A good period teaches nothing; the message says why, and what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
     """A good period in numbers; ``k`` points."""
 
-    settings: BaselineSettings
+    smoothing: float
+    """Weight of the newest row, 0 to 1: 0.1 remembers about twenty rows."""
     mean: Vector
     """Of each point, in its unit; shape ``(k,)``."""
     spread: Vector
@@ -66,46 +62,49 @@ class Baseline:
 class Verdict:
     """What the chart says of one row."""
 
-    statistic: float
-    """T²."""
-    is_beyond: bool
-    """Whether it is beyond the limit."""
+    ratio: float
+    """T² as a multiple of the limit: beyond 1 the machine is not well."""
     shares: Vector
     """How much of T² each point explains; they sum to 1, and one that pulls back is negative; shape ``(k,)``."""
 
 
-def settling_rows(settings: BaselineSettings) -> int:
-    """Return how many rows a chart needs to forget where it began."""
-    return int(np.ceil(_SETTLING / settings.smoothing))
+def memory_rows(smoothing: float) -> int:
+    """Return how many rows with equal weights vary as much as the smoothed row: 2/λ - 1."""
+    return max(round(2.0 / smoothing - 1.0), 1)
 
 
-def fit(rows: Matrix, settings: BaselineSettings | None = None) -> Baseline:
-    """Learn what is good from rows of a good period, oldest first; shape ``(n, k)``, every value a number.
+def rows_needed(points: int, smoothing: float) -> int:
+    """Return how many rows a good period must have."""
+    return _SHORTEST * max(memory_rows(smoothing), points) + _settling_rows(smoothing)
+
+
+def fit(rows: Matrix, *, names: Sequence[str], smoothing: float, limit_factor: float) -> Baseline:
+    """Learn what is good from rows of a good period.
+
+    Args:
+        rows: Oldest first, every value a number; shape ``(n, k)``.
+        names: Of the ``k`` points, for messages.
+        smoothing: Weight of the newest row, 0 to 1.
+        limit_factor: Limit as a multiple of the good rows' own 99th percentile of T².
 
     Raises:
-        ValueError: The period is too short; the message says how many rows it needs.
+        GoodPeriodError: There are too few rows, or a point is not a number or never moved.
     """
-    chosen = settings or BaselineSettings()
-    settling = settling_rows(chosen)
-    needed = max(_SHORTEST * chosen.block, 2 * settling)
-    if len(rows) < needed:
-        raise ValueError(f"the good period has {len(rows)} rows and needs {needed}; choose a longer one")
-    mean = rows.mean(axis=0)
-    spread = np.maximum(rows.std(axis=0), _EVEN * np.where(mean == 0.0, 1.0, np.abs(mean)))
+    _check(rows, names, smoothing)
+    mean, spread = rows.mean(axis=0), rows.std(axis=0)
     scaled = (rows - mean) / spread
-    smooth = _smoothed(scaled, chosen.smoothing)[settling:]
-    covariance = np.cov(smooth, rowvar=False).reshape(rows.shape[1], rows.shape[1])
-    allowed = covariance + np.diag(_drift_variance(scaled, chosen) + _FLOOR)
-    precision: Matrix = np.asarray(np.linalg.inv(allowed), np.float64)
+    smooth = smoothed(scaled, smoothing)[_settling_rows(smoothing) :]
     centre = smooth.mean(axis=0)
-    usual = np.percentile(_distances(smooth - centre, precision), 99.0)
+    allowed = np.cov(smooth, rowvar=False).reshape(len(names), -1) + np.diag(_drift(scaled, smoothing) + _FLOOR)
+    precision: Matrix = np.asarray(np.linalg.inv(allowed), np.float64)
+    usual = float(np.percentile(_distances(smooth - centre, precision), 99.0))
     return Baseline(
-        settings=chosen,
+        smoothing=smoothing,
         mean=mean,
         spread=spread,
         centre=centre,
         precision=precision,
-        limit=float(chosen.limit_factor * usual),
+        limit=limit_factor * usual,
     )
 
 
@@ -124,34 +123,67 @@ class Chart:
         """Take the next row, shape ``(k,)``; a NaN is a point that says nothing now, and leaves the chart as it was."""
         known = self.baseline
         scaled = (row - known.mean) / known.spread
-        weight = known.settings.smoothing
-        self.smoothed = np.where(np.isnan(scaled), self.smoothed, (1 - weight) * self.smoothed + weight * scaled)
+        moved = self.smoothed + known.smoothing * (scaled - self.smoothed)
+        self.smoothed = np.where(np.isnan(scaled), self.smoothed, moved)
         away = self.smoothed - known.centre
         parts = away * (known.precision @ away)
         statistic = float(parts.sum())
         shares = parts / statistic if statistic > 0 else np.zeros_like(parts)
-        return Verdict(statistic, statistic > known.limit, shares)
+        return Verdict(statistic / known.limit, shares)
 
 
-def _smoothed(scaled: Matrix, weight: float) -> Matrix:
+def smoothed(scaled: Matrix, smoothing: float) -> Matrix:
+    """Return rows smoothed exponentially from 0 on; shapes ``(n, k)``."""
+    steps = np.arange(_STRIDE)
+    ages = steps[:, None] - steps
+    weights = np.where(ages >= 0, smoothing * (1.0 - smoothing) ** np.maximum(ages, 0), 0.0)
+    left = (1.0 - smoothing) ** (steps + 1.0)
     result = np.empty_like(scaled)
     state = np.zeros(scaled.shape[1])
-    for place, row in enumerate(scaled):
-        state = (1 - weight) * state + weight * row
-        result[place] = state
+    for start in range(0, len(scaled), _STRIDE):
+        part = scaled[start : start + _STRIDE]
+        count = len(part)
+        result[start : start + count] = weights[:count, :count] @ part + np.outer(left[:count], state)
+        state = result[start + count - 1]
     return result
 
 
-def _drift_variance(scaled: Matrix, settings: BaselineSettings) -> Vector:
-    """Return the variance that each point's drift gathers over the horizon."""
-    blocks = len(scaled) // settings.block
-    means = scaled[: blocks * settings.block].reshape(blocks, settings.block, -1).mean(axis=1)
-    steps = np.square(np.diff(means, axis=0)).mean(axis=0)
-    noise = np.square(np.diff(scaled, axis=0)).mean(axis=0) / settings.block  # of two means of white noise
+def _settling_rows(smoothing: float) -> int:
+    return int(np.ceil(_SETTLING / smoothing))
+
+
+def _check(rows: Matrix, names: Sequence[str], smoothing: float) -> None:
+    needed = rows_needed(len(names), smoothing)
+    if len(rows) < needed:
+        raise GoodPeriodError(
+            f"the good period has {len(rows)} rows with a value of every point and needs {needed}; choose a longer one"
+        )
+    unknown = [name for name, column in zip(names, rows.T, strict=True) if not np.isfinite(column).all()]
+    if unknown:
+        raise GoodPeriodError(f"{', '.join(unknown)}: not every value is a number; leave out the rows where it is not")
+    still = [name for name, column in zip(names, rows.T, strict=True) if _stood_still(column)]
+    if still:
+        raise GoodPeriodError(
+            f"{', '.join(still)} did not move in the good period, so nobody knows how far it may; choose a period in "
+            "which it does, or leave it out of the rule's points"
+        )
+
+
+def _stood_still(column: Vector) -> bool:
+    return bool(np.ptp(column) <= _STILL * np.abs(column).max())
+
+
+def _drift(scaled: Matrix, smoothing: float) -> Vector:
+    """Return the variance that each point's drift gathers over the length of the good period."""
+    block = memory_rows(smoothing)
+    sums = np.cumsum(np.vstack([np.zeros(scaled.shape[1]), scaled]), axis=0)
+    means = (sums[block:] - sums[:-block]) / block
+    steps = np.square(means[block:] - means[:-block]).mean(axis=0)
+    noise = np.square(np.diff(scaled, axis=0)).mean(axis=0) / block  # of two means of white noise
     rate: Vector = np.maximum(steps - noise, 0.0)
-    return rate * settings.drift_horizon * len(scaled) / settings.block
+    return rate * len(scaled) / block
 
 
 def _distances(away: Matrix, precision: Matrix) -> Vector:
-    distances: Vector = np.einsum("ij,jk,ik->i", away, precision, away)
+    distances: Vector = np.einsum("ij,ij->i", away @ precision, away)
     return distances
