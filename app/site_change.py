@@ -126,4 +126,6 @@ class RunningSite:
 def _watched(facility: Facility) -> list[object]:
     """Return all that the rules are made of; while it stays, they go on as they are."""
     plans = {asset.id: asset.equipment_class.maintenance for asset in facility.assets.values()}
-    return [facility.rules, facility.points, plans]
+    places = {asset.id: (asset.parent_id, asset.space_id) for asset in facility.assets.values()}
+    enclosing = {space.id: (space.kind, space.parent) for space in facility.spaces.values()}
+    return [facility.rules, facility.points, plans, places, enclosing, facility.time_zone]

@@ -19,6 +19,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Final, NamedTuple, TypeAlias
 
 from facility.errors import UnitError, WatchkeeperError
@@ -104,6 +105,16 @@ def parse(text: str, operands: Mapping[str, Operand]) -> Expression:
     translator = _Translator(text, operands)
     truth = translator.truth(tree.body, DEEPEST)
     return Expression(text, tuple(translator.slots), _compiled(truth.true), _compiled(truth.false))
+
+
+@cache
+def names_in(text: str) -> frozenset[str]:
+    """Return the names in a condition: of points, and of rules; none if it cannot be read."""
+    try:
+        tree = ast.parse(text[:LONGEST].strip(), mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return frozenset()
+    return frozenset(node.id for node in ast.walk(tree) if isinstance(node, ast.Name)) - {_MISSING}
 
 
 class _Truth(NamedTuple):

@@ -3,83 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import groupby
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from facility.clock import NS_PER_S
-from facility.conditions import BadQuality, Condition, Delays, ForbiddenState, LimitSide, NoData, State, Threshold
-from facility.errors import ConfigurationError, Mistake
-from facility.model import Facility, Point
-from facility.priority import Priority
-from facility.quality import REASONS, Quality
+from facility.conditions import Condition
+from facility.errors import ConfigurationError, Mistake, WatchkeeperError
+from facility.model import Facility, Point, Rule
+from facility.quality import Quality
 from rules import fingerprint, kernel
 from rules.columns import allocate
 from rules.events import Reason
 from rules.layout import Columns, Rows
+from rules.rows import Owner, Range, Row, Shape, rows_of
+from rules.signals.network import Network
+from rules.signals.wiring import Wiring, is_computed
 
-_SIDES = tuple(LimitSide)
 _RECORDS = 8192
-
-
-class Range(NamedTuple):
-    """Values at which a row is true."""
-
-    enter: tuple[float, float]
-    """Closed: becomes true inside."""
-    stay: tuple[float, float]
-    """Open: stays true inside."""
-
-
-class Shape(NamedTuple):
-    """What the kernel knows of a row; rows of a class share it."""
-
-    kind: int
-    ranges: tuple[Range, ...] = ()
-    on_delay_ns: int = 0
-    off_delay_ns: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Owner:
-    """The rule or maintenance plan that rows belong to."""
-
-    key: str
-    """``rule:12`` or ``plan:pump-1/bearing_service``; its name in saved state."""
-    fingerprint: str
-    rule_id: int | None = None
-    """``None`` for a plan."""
-    priority: Priority = Priority.LOW
-    """The rule's own; says nothing for a plan."""
-    asset_id: str = ""
-    plan: str = ""
-    """Name of the plan; empty for a rule."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One row of the kernel and what its records mean."""
-
-    owner: Owner
-    ordinal: int
-    """Position within the owner that an edit of other rows does not move: the side of a limit, else 0."""
-    point: int
-    """Point key."""
-    shape: Shape
-    reason: Reason
-    priority: Priority
-    limit: float
-    """Shown as evidence: the limit, the state code, the timeout in seconds or the quality's code."""
-    side: LimitSide | None = None
-    """``None`` for conditions without limits."""
-
-    @property
-    def urgency(self) -> tuple[int, bool]:
-        """Sort key among the active rows of a rule, most urgent first; an outer limit goes before an inner one."""
-        return self.priority, self.side in (LimitSide.LOW, LimitSide.HIGH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,22 +32,29 @@ class Program:
     """What each row of the columns means."""
     slots: dict[int, int]
     """Point key to position in the points' columns."""
+    network: Network | None = None
+    """What is computed for rules that the kernel does not decide on samples; ``None``: there are none."""
+    followed: frozenset[str] = frozenset()
+    """Owners of the rules that other rules read."""
 
 
 def compile_facility(facility: Facility) -> Program:
     """Turn all rules and maintenance plans into columns.
 
     Raises:
-        ConfigurationError: A rule or plan names a point or state that the facility does not have.
+        ConfigurationError: A rule or plan refers to a point, state or rule that the facility does not have, or that
+            does not fit; lists every mistake.
     """
     mistakes: list[Mistake] = []
-    rows = sorted([*_rule_rows(facility, mistakes), *_plan_rows(facility, mistakes)], key=lambda row: row.point)
+    wiring = Wiring(facility)
+    of_rules = list(_rule_rows(facility, wiring, mistakes))
+    rows = sorted([*of_rules, *_plan_rows(facility, mistakes)], key=lambda row: row.point)
     if mistakes:
         raise ConfigurationError(mistakes)
-    return _lay_out(rows)
+    return replace(_lay_out(rows), network=wiring.network(), followed=wiring.followed)
 
 
-def _rule_rows(facility: Facility, mistakes: list[Mistake]) -> Iterator[Row]:
+def _rule_rows(facility: Facility, wiring: Wiring, mistakes: list[Mistake]) -> Iterator[Row]:
     for rule in facility.rules.values():
         point = facility.points.get(rule.point_key)
         where = f"rule {rule.definition.name} of {rule.asset_id}"
@@ -117,138 +65,29 @@ def _rule_rows(facility: Facility, mistakes: list[Mistake]) -> Iterator[Row]:
         if unknown:
             known = ", ".join(point.definition.states) or "none"
             mistakes.append(Mistake(where, 0, f"{point.address} has no state {unknown}; write one of: {known}"))
-            continue
-        owner = Owner(
-            key=f"rule:{rule.id}",
-            fingerprint=fingerprint.of_rule(rule, point),
-            rule_id=rule.id,
-            priority=rule.definition.priority,
-            asset_id=rule.asset_id,
-        )
-        yield from rows_of(rule.definition.condition, owner, point)
+        elif is_computed(rule):
+            try:
+                yield from wiring.rows(rule, point)
+            except WatchkeeperError as error:
+                mistakes.append(Mistake(where, 0, str(error)))
+        else:
+            yield from _direct_rows(rule, point)
+
+
+def _direct_rows(rule: Rule, point: Point) -> list[Row]:
+    owner = Owner(
+        key=f"rule:{rule.id}",
+        fingerprint=fingerprint.of_rule(rule, point),
+        rule_id=rule.id,
+        priority=rule.definition.priority,
+        asset_id=rule.asset_id,
+    )
+    return rows_of(rule.definition.condition, owner, point)
 
 
 def _unknown_states(condition: Condition, point: Point) -> str:
     names = fingerprint.named_states(condition)
     return ", ".join(name for name in names if name not in point.definition.states)
-
-
-def rows_of(condition: Condition, owner: Owner, point: Point) -> list[Row]:
-    """Return a condition's rows."""
-    match condition:
-        case Threshold():
-            return [_limit_row(condition, side, owner, point) for side in condition.limits]
-        case State():
-            return [_state_row(condition, owner, point)]
-        case ForbiddenState():
-            return [_forbidden_row(condition, owner, point)]
-        case NoData():
-            return [_silence_row(condition.timeout_s, 0, owner, point)]
-        case BadQuality():
-            timeouts = [] if condition.timeout_s is None else [condition.timeout_s]
-            silence = [_silence_row(timeout_s, 1, owner, point) for timeout_s in timeouts]
-            return [_quality_row(condition, owner, point), *silence]
-    raise NotImplementedError(condition.type)
-
-
-def _silence_row(timeout_s: float, ordinal: int, owner: Owner, point: Point) -> Row:
-    return Row(
-        owner=owner,
-        ordinal=ordinal,
-        point=point.key,
-        shape=Shape(kernel.NO_DATA, on_delay_ns=_ns(timeout_s)),
-        reason=Reason.NO_DATA,
-        priority=owner.priority,
-        limit=timeout_s,
-    )
-
-
-def _quality_row(condition: BadQuality, owner: Owner, point: Point) -> Row:
-    codes = sorted({REASONS[reason] for reason in condition.reasons})
-    return Row(
-        owner=owner,
-        ordinal=0,
-        point=point.key,
-        shape=Shape(
-            kernel.QUALITY,
-            tuple(_codes(first, last) for first, last in codes),
-            _ns(condition.on_delay_s),
-            _ns(condition.off_delay_s),
-        ),
-        reason=Reason.BAD_QUALITY,
-        priority=owner.priority,
-        limit=float(codes[0][0]),
-    )
-
-
-def _limit_row(condition: Threshold, side: LimitSide, owner: Owner, point: Point) -> Row:
-    limit = condition.limits[side]
-    return Row(
-        owner=owner,
-        ordinal=_SIDES.index(side),
-        point=point.key,
-        shape=_value_shape(condition, (_beyond(side, limit.value, condition.deadband),)),
-        reason=Reason(side.value),
-        priority=limit.priority or owner.priority,
-        limit=limit.value,
-        side=side,
-    )
-
-
-def _value_shape(delays: Delays, ranges: tuple[Range, ...]) -> Shape:
-    return Shape(kernel.VALUE, ranges, _ns(delays.on_delay_s), _ns(delays.off_delay_s))
-
-
-def _beyond(side: LimitSide, limit: float, deadband: float) -> Range:
-    """Return the values strictly beyond a limit; the condition ends when the value has come back by the deadband."""
-    if side in (LimitSide.HIGH, LimitSide.HIGH_HIGH):
-        return Range(enter=(math.nextafter(limit, math.inf), math.inf), stay=(limit - deadband, math.inf))
-    return Range(enter=(-math.inf, math.nextafter(limit, -math.inf)), stay=(-math.inf, limit + deadband))
-
-
-def _state_row(condition: State, owner: Owner, point: Point) -> Row:
-    codes = sorted({point.definition.states[name] for name in condition.states})
-    return Row(
-        owner=owner,
-        ordinal=0,
-        point=point.key,
-        shape=_value_shape(condition, tuple(_codes(first, last) for first, last in _runs(codes))),
-        reason=Reason.STATE,
-        priority=owner.priority,
-        limit=float(codes[0]),
-    )
-
-
-def _forbidden_row(condition: ForbiddenState, owner: Owner, point: Point) -> Row:
-    codes = sorted({point.definition.states[name] for name in condition.allowed})
-    return Row(
-        owner=owner,
-        ordinal=0,
-        point=point.key,
-        shape=_value_shape(condition, tuple(_between(list(_runs(codes))))),
-        reason=Reason.FORBIDDEN_STATE,
-        priority=owner.priority,
-        limit=float(codes[0]),
-    )
-
-
-def _between(runs: Sequence[tuple[int, int]]) -> Iterator[Range]:
-    """Return the values outside the runs: below the first, between neighbours and above the last."""
-    below = [-math.inf, *(float(last) for _, last in runs)]
-    above = [*(float(first) for first, _ in runs), math.inf]
-    for lo, hi in zip(below, above, strict=True):
-        yield Range(enter=(math.nextafter(lo, math.inf), math.nextafter(hi, -math.inf)), stay=(lo, hi))
-
-
-def _runs(codes: Iterable[int]) -> Iterator[tuple[int, int]]:
-    """Join neighbouring codes: a change among wanted states is no change of the condition."""
-    for _, run in groupby(enumerate(codes), key=lambda place: place[1] - place[0]):
-        members = [code for _, code in run]
-        yield members[0], members[-1]
-
-
-def _codes(first: int, last: int) -> Range:
-    return Range(enter=(first, last), stay=(math.nextafter(first, -math.inf), math.nextafter(last, math.inf)))
 
 
 def _plan_rows(facility: Facility, mistakes: list[Mistake]) -> Iterator[Row]:
@@ -274,10 +113,6 @@ def _plan_rows(facility: Facility, mistakes: list[Mistake]) -> Iterator[Row]:
                 priority=owner.priority,
                 limit=plan.every,
             )
-
-
-def _ns(seconds: float) -> int:
-    return round(seconds * NS_PER_S)
 
 
 def _lay_out(rows: list[Row]) -> Program:

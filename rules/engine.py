@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+import numpy as np
+
 from facility.model import Facility
 from facility.samples import SampleBatch
 from rules import kernel
 from rules.columns import batch_of, lists_of, views_of
-from rules.compile import compile_facility
+from rules.compile import Program, compile_facility
 from rules.compiled import compiled
+from rules.course import Course, Watched
 from rules.events import Evaluation
 from rules.fold import Fold
 from rules.layout import Kernel, Record
 from rules.restore import restore
+from rules.signals.past import Past, begin, nothing_before
 from rules.state import Phase, SavedState
 
 SMALL_BATCH = 4
@@ -36,6 +40,7 @@ class RuleEngine:
         *,
         saved: Iterable[SavedState] = (),
         now_ns: int,
+        past: Past = nothing_before,
         fast: Kernel | None = None,
     ) -> None:
         """Begin to watch.
@@ -44,6 +49,7 @@ class RuleEngine:
             facility: Whose rules and plans to run.
             saved: What :func:`rules.repository.load_states` found; states of rules that are gone are ignored.
             now_ns: The gateway's time.
+            past: Tells what points had said before; what signals remember is made of it.
             fast: Kernel for batches that are not small; ``None``: compiled for a large facility where numba is present,
                 else plain.
 
@@ -56,22 +62,33 @@ class RuleEngine:
         self._columns = program.columns
         self._views = views_of(program.columns)
         self._fast = fast or _kernel_for(len(program.rows))
-        self._fold = Fold(program.rows)
+        self._fold = Fold(program.rows, program.followed)
         self._orphans = restore(program, saved, now_ns, self._fold)
+        self._course = self._course_of(program)
+        if program.network is not None:
+            begin(program, self._fold, past=past, now_ns=now_ns)
 
     @property
     def next_deadline_ns(self) -> int | None:
         """When a sweep next has something to do, at the earliest; ``None`` while nothing waits for time."""
         earliest = int(self._columns.points.block_wake.min())
+        if self._course is not None:
+            earliest = min(earliest, self._course.next_deadline_ns)
         return earliest if earliest < kernel.NEVER else None
 
     def evaluate(self, batch: SampleBatch) -> Evaluation:
         """Take samples in the order they arrived, and return what they changed."""
+        if self._course is None:
+            return self._fold.take(self._scanned(batch))
+        if self._course.reads(batch):
+            return self._course.take(batch)
         return self._fold.take(self._scanned(batch))
 
     def sweep(self, now_ns: int) -> Evaluation:
         """Finish delays and silences that are over although no sample came."""
-        return self._fold.take(self._swept(now_ns))
+        if self._course is None:
+            return self._fold.take(self._swept(now_ns))
+        return self._course.sweep(now_ns)
 
     def take_changed(self) -> list[SavedState]:
         """Return every row whose durable state changed since the last call, to be saved with what it caused."""
@@ -81,6 +98,14 @@ class RuleEngine:
         out.filled[1] = 0
         orphans, self._orphans = self._orphans, []
         return [*orphans, *map(self._state_of, changed)]
+
+    def _course_of(self, program: Program) -> Course | None:
+        if program.network is None:
+            return None
+        keys = frozenset(row.point for row in program.rows if row.owner.key in program.followed)
+        slots = np.array([program.slots[key] for key in sorted(keys)], np.int64)
+        watched = Watched(keys, slots, program.columns.points.wake)
+        return Course(program.network, self._fold, self._scanned, self._swept, watched)
 
     def _scanned(self, batch: SampleBatch) -> Iterator[Record]:
         scan, columns, samples = self._fast.scan, self._columns, batch_of(batch)

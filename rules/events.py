@@ -35,6 +35,26 @@ class Reason(StrEnum):
     NO_DATA = "no_data"
     BAD_QUALITY = "bad_quality"
     """The samples came with a quality that cannot be trusted."""
+    RATE_OF_CHANGE = "rate_of_change"
+    """The value rises or falls too fast."""
+    DEVIATION = "deviation"
+    """The value is too far from its reference."""
+    STUCK = "stuck"
+    """The value does not move although samples come."""
+    EVENT_COUNT = "event_count"
+    """Something happened too often within a window."""
+    COINCIDENCE = "coincidence"
+    """Several devices in one space say the same."""
+    COMPOSITE = "composite"
+    """An expression over points and rules is true."""
+    WINDOW = "window"
+    """A statistic over a window is beyond a limit."""
+    COUNTER = "counter"
+    """A counter grew too much or too little within a window."""
+    FORECAST = "forecast"
+    """The value reaches a limit soon."""
+    BASELINE = "baseline"
+    """Several points together are not as in a good period."""
     NORMAL = "normal"
     """The value is back inside its limits, out of the state, or data came again."""
 
@@ -53,11 +73,16 @@ class RuleTransition:
     since_ns: int
     """When the condition began, before any delay."""
     value: float
-    """The deciding value in the point's unit; NaN for missing data and for data not to be trusted."""
+    """The deciding quantity (:func:`facility.condition_units.quantity_unit` says its unit); NaN for missing data, for
+    data not to be trusted, and for a composite."""
     limit: float
-    """The limit, state code or seconds that it was held against; the quality's code for bad quality."""
+    """The limit, state code or seconds that it was held against; the quality's code for bad quality; NaN for a
+    composite."""
     side: LimitSide | None = None
     """The limit now exceeded; ``None`` for conditions without limits, and when cleared."""
+    explanation: str = ""
+    """What made it so, such as ``zone-1: detector-101, detector-102``; empty where value and limit say it all, and when
+    cleared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

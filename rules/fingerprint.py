@@ -12,6 +12,8 @@ from facility.conditions import Condition, ForbiddenState, Limited, MovingThresh
 from facility.equipment import MaintenancePlan
 from facility.model import Point, Rule
 
+COMPUTED = "~"
+
 
 def of_rule(rule: Rule, point: Point) -> str:
     """Return the fingerprint of a rule's condition on its point."""
@@ -22,6 +24,23 @@ def of_rule(rule: Rule, point: Point) -> str:
     limits = condition.limits if isinstance(condition, Limited | MovingThreshold) else {}
     priorities = [int(rule.definition.priority), *(int(limit.priority or 0) for limit in limits.values())]
     return _digest(f"{point.key} {priorities} {semantic} {sorted(codes)}")
+
+
+def of_computed(rule: Rule, point: Point, refers: str) -> str:
+    """Return the fingerprint of a rule that is decided on something computed.
+
+    Args:
+        rule: The rule.
+        point: Its own point.
+        refers: All that it refers to besides: other points with units and states, rules, gate.
+    """
+    semantic = rule.definition.condition.model_dump_json()
+    return COMPUTED + _digest(f"{point.key} {int(rule.definition.priority)} {semantic} {refers}")[len(COMPUTED) :]
+
+
+def is_computed(text: str) -> bool:
+    """Tell whether a fingerprint is of a rule that was decided on something computed, on times of the gateway."""
+    return text.startswith(COMPUTED)
 
 
 def named_states(condition: Condition) -> list[str]:

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from typing import TypeAlias
 
 from facility.priority import Priority
 from rules import kernel
-from rules.compile import Row
 from rules.events import Evaluation, MeterDue, Reason, RuleTransition, TransitionKind
 from rules.layout import Record
+from rules.rows import Row
+from rules.signals.signal import Evidence
+
+Told: TypeAlias = Callable[[str, int], Evidence | None]
+"""Owner and step to what was computed for it then; ``None``: the record itself is the evidence."""
 
 _BY_CODE = (Reason.STATE, Reason.FORBIDDEN_STATE, Reason.BAD_QUALITY)
 """Conditions that are held against a code: the one that decided is the evidence."""
+_WITHOUT_VALUE = (Reason.BAD_QUALITY, Reason.COMPOSITE)
+"""Conditions whose value in the kernel says nothing to people."""
 
 
 @dataclass(slots=True)
@@ -30,8 +37,16 @@ class Standing:
 class Fold:
     """Remembers which rows are active, for the few rules where any is."""
 
-    def __init__(self, rows: Sequence[Row]) -> None:
+    def __init__(self, rows: Sequence[Row], followed: Collection[str] = ()) -> None:
+        """Begin with nothing active.
+
+        Args:
+            rows: What each row of the kernel means.
+            followed: Owners of which :meth:`take_turned` tells when their condition begins or ceases to stand.
+        """
         self._rows = rows
+        self._followed = frozenset(followed)
+        self._turned: list[tuple[str, bool]] = []
         self._standing: dict[str, Standing] = {}
         self._announced_anew: set[int] = set()
 
@@ -55,12 +70,26 @@ class Fold:
         rows, self._announced_anew = self._announced_anew, set()
         return rows
 
-    def take(self, records: Iterable[Record]) -> Evaluation:
-        """Fold records into transitions; what one sample did to one rule is one transition."""
+    def stands(self, owner: str) -> bool:
+        """Tell whether a rule's condition stands."""
+        return owner in self._standing
+
+    def take_turned(self) -> list[tuple[str, bool]]:
+        """Return the followed owners whose condition began or ceased to stand since the last call, in order."""
+        turned, self._turned = self._turned, []
+        return turned
+
+    def take(self, records: Iterable[Record], told: Told | None = None) -> Evaluation:
+        """Fold records into transitions; what one sample did to one rule is one transition.
+
+        Args:
+            records: From one call of the kernel.
+            told: Evidence of rules that signals decide; ``None``: there are none.
+        """
         ordered = sorted(records, key=self._order)
         due = [self._due(record) for record in ordered if record.code == kernel.PASSED]
         changes = [record for record in ordered if record.code != kernel.PASSED]
-        transitions = [self._transition(list(group)) for _, group in groupby(changes, key=self._order)]
+        transitions = [self._transition(list(group), told) for _, group in groupby(changes, key=self._order)]
         return Evaluation(transitions=tuple(filter(None, transitions)), due=tuple(due))
 
     def _order(self, record: Record) -> tuple[int, int, str]:
@@ -76,9 +105,9 @@ class Fold:
             at_ns=record.at,
         )
 
-    def _transition(self, records: list[Record]) -> RuleTransition | None:
-        owner = self._rows[records[0].row].owner.key
-        before = self._standing.get(owner)
+    def _transition(self, records: list[Record], told: Told | None) -> RuleTransition | None:
+        owner = self._rows[records[0].row].owner
+        before = self._standing.get(owner.key)
         led = self._leading(before) if before else None
         standing = before or Standing(Priority.LOW)
         began_ns = min(standing.began_ns.values(), default=records[0].began)
@@ -87,16 +116,26 @@ class Fold:
                 standing.began_ns[record.row] = record.began
             elif record.code == kernel.CLEARED:
                 standing.began_ns.pop(record.row, None)
-        if not standing.began_ns:
-            self._standing.pop(owner, None)
-            return self._cleared(records[-1], led, began_ns) if led is not None else None
-        self._standing[owner] = standing
-        return self._standing_changed(records[-1], standing, is_new=led is None)
+        stands = bool(standing.began_ns)
+        if stands:
+            self._standing[owner.key] = standing
+        else:
+            self._standing.pop(owner.key, None)
+        if stands is not (led is not None) and owner.key in self._followed:
+            self._turned.append((owner.key, stands))
+        if owner.is_inner:
+            return None
+        evidence = told(owner.key, records[-1].step) if told else None
+        if stands:
+            return self._standing_changed(records[-1], standing, evidence, is_new=led is None)
+        return None if led is None else self._cleared(records[-1], led, began_ns, evidence)
 
     def _leading(self, standing: Standing) -> int:
         return min(standing.began_ns, key=lambda row: self._rows[row].urgency)
 
-    def _standing_changed(self, record: Record, standing: Standing, *, is_new: bool) -> RuleTransition | None:
+    def _standing_changed(
+        self, record: Record, standing: Standing, evidence: Evidence | None, *, is_new: bool
+    ) -> RuleTransition | None:
         leading = self._leading(standing)
         row = self._rows[leading]
         announced, standing.priority = standing.priority, row.priority
@@ -108,6 +147,7 @@ class Fold:
             return None
         else:
             kind = TransitionKind.ESCALATED if row.priority < announced else TransitionKind.EASED
+        value, limit = self._shown(record, row, evidence)
         return RuleTransition(
             rule_id=_rule_id(row),
             kind=kind,
@@ -115,13 +155,15 @@ class Fold:
             priority=row.priority,
             at_ns=record.at,
             since_ns=standing.began_ns[leading],
-            value=math.nan if row.reason is Reason.BAD_QUALITY else record.value,
-            limit=record.value if row.reason in _BY_CODE else row.limit,
+            value=value,
+            limit=limit,
             side=row.side,
+            explanation=evidence.explanation if evidence else "",
         )
 
-    def _cleared(self, record: Record, led: int, began_ns: int) -> RuleTransition:
+    def _cleared(self, record: Record, led: int, began_ns: int, evidence: Evidence | None) -> RuleTransition:
         row = self._rows[led]
+        decider = self._rows[record.row]
         return RuleTransition(
             rule_id=_rule_id(row),
             kind=TransitionKind.CLEARED,
@@ -129,9 +171,17 @@ class Fold:
             priority=row.owner.priority,
             at_ns=record.at,
             since_ns=began_ns,
-            value=math.nan if self._rows[record.row].reason is Reason.BAD_QUALITY else record.value,
-            limit=row.limit,
+            value=self._shown(record, decider, evidence)[0],
+            limit=row.limit if evidence is None else evidence.limits.get(row.point, row.limit),
         )
+
+    @staticmethod
+    def _shown(record: Record, row: Row, evidence: Evidence | None) -> tuple[float, float]:
+        """Return value and limit as people are shown them."""
+        if evidence is not None:
+            return evidence.value, evidence.limits.get(row.point, row.limit)
+        value = math.nan if row.reason in _WITHOUT_VALUE else record.value
+        return value, record.value if row.reason in _BY_CODE else row.limit
 
 
 def _rule_id(row: Row) -> int:

@@ -54,7 +54,8 @@ def forget_removed_rules(connection: Connection, living: Collection[int]) -> Non
     """
     kept = {f"rule:{rule_id}" for rule_id in living}
     saved = connection.scalars(select(rule_state.c.owner).where(rule_state.c.owner.startswith("rule:")).distinct())
-    for owners in in_parts(set(saved) - kept):
+    gone = {owner for owner in saved if owner.partition("/")[0] not in kept}
+    for owners in in_parts(gone):
         connection.execute(delete(rule_state).where(rule_state.c.owner.in_(owners)))
 
 

@@ -12,6 +12,7 @@ from facility.clock import NS_PER_S
 from facility.priority import Priority
 from rules import kernel
 from rules.compile import Program
+from rules.fingerprint import is_computed
 from rules.fold import Fold
 from rules.layout import Column
 from rules.state import Phase, SavedState
@@ -62,7 +63,9 @@ class _Restoration:
         return replacements
 
     def _put(self, place: int, state: SavedState) -> None:
-        self._remember(place, state)
+        same_clock = is_computed(state.fingerprint) == is_computed(self._program.rows[place].owner.fingerprint)
+        if same_clock:
+            self._remember(place, state)
         if state.phase in _ACTIVE:
             self._fold.restore(place, _began(state), Priority(state.priority))
         if state.fingerprint == self._program.rows[place].owner.fingerprint:

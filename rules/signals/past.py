@@ -1,0 +1,89 @@
+"""What signals remember is made anew of what the history kept, whenever an engine begins."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator
+from typing import Protocol
+
+from facility.samples import SampleBatch
+from rules import kernel
+from rules.compile import Program
+from rules.fold import Fold
+from rules.signals.network import Network
+
+
+class Past(Protocol):
+    """Tells what points had said."""
+
+    def __call__(self, points: Collection[int], start_ns: int, end_ns: int) -> SampleBatch:
+        """Return the samples of some points with source time in ``[start_ns, end_ns)``, in the order of arrival.
+
+        Before them stands the newest earlier sample of each point that has one, since values hold until the next.
+        """
+        ...
+
+
+def nothing_before(points: Collection[int], start_ns: int, end_ns: int) -> SampleBatch:  # noqa: ARG001  # see Past
+    """Return no samples: nothing was kept."""
+    return SampleBatch.of([])
+
+
+def begin(program: Program, fold: Fold, *, past: Past, now_ns: int) -> None:
+    """Let a program's signals begin where their points' past and the rules' saved state leave off.
+
+    Nothing is given to the kernel: it has what it was given before in its saved state.
+    """
+    network = program.network
+    if network is None:
+        return
+    _replay(network, past, now_ns)
+    for owner in program.followed:
+        network.tell(owner, stands=fold.stands(owner))
+    network.settle()
+    _show(program, network)
+
+
+def _replay(network: Network, past: Past, now_ns: int) -> None:
+    """Hear again what the points had said, each as far back as anything remembers that hangs on it."""
+    end_ns = kernel.NEVER
+    rows = [
+        row
+        for look_back_ns, keys in _by_look_back(network).items()
+        for row in _rows(past(keys, now_ns - look_back_ns, end_ns))
+    ]
+    rows.sort(key=lambda row: row[2])
+    last_ns = rows[-1][2] if rows else now_ns
+    waiting = sorted(
+        ((last_ns - clockwork.timed.look_back_ns, number) for number, clockwork in enumerate(network.clockworks)),
+        reverse=True,
+    )
+    for key, source_ns, gateway_ns, value, quality in rows:
+        while waiting and waiting[-1][0] <= gateway_ns:
+            network.begin(waiting.pop()[1], gateway_ns)
+        network.reach(gateway_ns)
+        network.clock_ns = max(network.clock_ns, gateway_ns)
+        network.hear(key, source_ns, gateway_ns, value, quality)
+    for _, number in waiting:
+        network.begin(number, last_ns)
+
+
+def _by_look_back(network: Network) -> dict[int, list[int]]:
+    """Return the points by how far back they have to be heard, in steps of two: one question for each step."""
+    found: dict[int, list[int]] = {}
+    for key, look_back_ns in network.look_backs().items():
+        found.setdefault(1 << look_back_ns.bit_length() if look_back_ns else 0, []).append(key)
+    return found
+
+
+def _rows(batch: SampleBatch) -> Iterator[tuple[int, int, int, float, int]]:
+    columns = (batch.point, batch.source_time_ns, batch.gateway_time_ns, batch.value, batch.quality)
+    return zip(*(column.tolist() for column in columns), strict=True)
+
+
+def _show(program: Program, network: Network) -> None:
+    """Let virtual points hold what was computed last, which is the evidence when a delay of theirs ends."""
+    held = program.columns.points.held
+    for cell in network.cells:
+        if cell.point is not None and not math.isnan(cell.last):
+            held[program.slots[cell.point]] = cell.last

@@ -1,0 +1,315 @@
+"""From rules to signals: what each rule reads, what is computed for it, and the virtual points that carry it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from graphlib import CycleError, TopologicalSorter
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from facility.conditions import (
+    DIRECT,
+    BadQuality,
+    Coincidence,
+    Composite,
+    Condition,
+    Deviation,
+    EventCount,
+    ForbiddenState,
+    MovingThreshold,
+    NoData,
+    Schedule,
+    State,
+    Threshold,
+)
+from facility.equipment import PointKind
+from facility.errors import ConfigurationError, Mistake, WatchkeeperError
+from facility.expression import Operand, names_in, parse
+from facility.holidays import NoHolidays
+from facility.model import Facility, Point, Rule
+from facility.yaml_file import did_you_mean
+from rules import fingerprint
+from rules.rows import Owner, Row, computed_rows, nanoseconds, rows_of, standing_row
+from rules.signals.coincidence import CoincidenceSignal
+from rules.signals.composite import CompositeSignal, Term
+from rules.signals.deviation import DeviationSignal, MovingLimitsSignal, Reference
+from rules.signals.events import EventCounter
+from rules.signals.held import HeldTruth, HeldValue
+from rules.signals.junction import Gate, Junction
+from rules.signals.network import Cell, Clockwork, Network
+from rules.signals.schedule_timer import ScheduleTimer
+from rules.signals.signal import Joined, Quantity, Source, Stands
+from rules.signals.surroundings import Surroundings
+
+QUANTITIES: Final[Mapping[type[Condition], Callable[..., Quantity]]] = {}
+"""Condition to what computes its quantity from its point."""
+
+
+class WiringError(WatchkeeperError):
+    """A rule cannot be wired; the message says what it refers to and what there is."""
+
+
+class Wiring:
+    """Wires the rules of one facility, one after the other."""
+
+    def __init__(self, facility: Facility) -> None:
+        self._facility = facility
+        self._around = Surroundings(facility)
+        self._zone = ZoneInfo(facility.time_zone)
+        self._next_key = max(facility.ever.points, default=0) + 1
+        self._junctions: list[Junction] = []
+        self._cells: list[Cell] = []
+        self._clockworks: dict[Source, Clockwork] = {}
+
+    def network(self) -> Network | None:
+        """Return all signals; ``None``: no rule needs any.
+
+        Raises:
+            ConfigurationError: Composites read each other in a circle.
+        """
+        if not self._junctions and not self._cells:
+            return None
+        set_levels(self._junctions, self._facility)
+        return Network(self._junctions, self._cells, self._clockworks.values())
+
+    @property
+    def followed(self) -> frozenset[str]:
+        """Return the owners of the rules that other rules read."""
+        sources = (source for junction in self._junctions for source in junction.signal.inputs)
+        return frozenset(source.owner for source in sources if isinstance(source, Stands))
+
+    def rows(self, rule: Rule, point: Point) -> list[Row]:
+        """Return the rows of a rule that is not decided on its point's own samples, and wire what they need.
+
+        Raises:
+            WatchkeeperError: It refers to something that is not there, or that does not fit.
+        """
+        condition = rule.definition.condition
+        gate = self._gate(rule)
+        match condition:
+            case NoData() | BadQuality():
+                return self._standing(rule, point, condition, gate)
+            case Threshold() | State() | ForbiddenState():
+                signal: Joined = HeldValue(point.key, is_code=not isinstance(condition, Threshold))
+                owner = self._owner(rule, point, signal, gate)
+                (key,) = self._join(owner, signal, gate)
+                return rows_of(condition, owner, point, key)
+        if type(condition) in QUANTITIES:
+            return self._quantity(rule, point, gate)
+        if isinstance(condition, EventCount):
+            return self._events(rule, point, condition, gate)
+        signal = self._signal(rule, point, condition)
+        owner = self._owner(rule, point, signal, gate)
+        count = len(condition.limits) if isinstance(condition, MovingThreshold) else 1
+        return computed_rows(condition, owner, self._join(owner, signal, gate, count))
+
+    def _signal(self, rule: Rule, point: Point, condition: Condition) -> Joined:
+        match condition:
+            case Deviation():
+                return DeviationSignal(point, Reference.beside(point, self._point(rule, condition.reference)))
+            case MovingThreshold():
+                limits = [
+                    Reference.beside(point, self._point(rule, limit.point), limit.offset)
+                    for limit in condition.limits.values()
+                ]
+                return MovingLimitsSignal(point, limits)
+            case Coincidence():
+                return self._coincidence(rule, condition)
+            case Composite():
+                return self._composite(rule, condition)
+        raise WiringError(f"conditions of type {condition.type} cannot be watched yet; switch the rule off")
+
+    def _standing(self, rule: Rule, point: Point, condition: NoData | BadQuality, gate: _Gate) -> list[Row]:
+        """Wire a rule about the samples themselves: it is watched without its gate, and the gate stands before it."""
+        signal = HeldTruth(f"{_key(rule)}{INNER}")
+        owner = self._owner(rule, point, signal, gate)
+        inner = replace(owner, key=f"{owner.key}{INNER}", is_inner=True)
+        bare = condition if isinstance(condition, NoData) else condition.model_copy(update={"off_delay_s": 0.0})
+        (key,) = self._join(owner, signal, gate)
+        return [*rows_of(bare, inner, point), standing_row(condition, owner, key)]
+
+    def _quantity(self, rule: Rule, point: Point, gate: _Gate) -> list[Row]:
+        condition = rule.definition.condition
+        quantity = QUANTITIES[type(condition)](condition)
+        if gate is NO_GATE:
+            owner = self._owner(rule, point, HeldValue(point.key), gate)
+            key = self._virtual_point()
+            self._cells.append(Cell(owner=owner.key, key=point.key, quantity=quantity, point=key))
+            return computed_rows(condition, owner, [key])
+        cell = Cell(owner=_key(rule), key=point.key, quantity=quantity, point=None)
+        self._cells.append(cell)
+        owner = self._owner(rule, point, HeldValue(point.key), gate)
+        return computed_rows(condition, owner, self._join(owner, HeldValue(cell.source), gate))
+
+    def _events(self, rule: Rule, point: Point, condition: EventCount, gate: _Gate) -> list[Row]:
+        counter = EventCounter(
+            _codes(point, condition.states),
+            nanoseconds(condition.window_s),
+            is_event=point.definition.kind is PointKind.EVENT,
+        )
+        owner = self._owner(rule, point, HeldValue(point.key), gate)
+        source = f"{owner.key}/events"
+        self._clockworks[source] = Clockwork(owner=owner.key, source=source, timed=counter, key=point.key)
+        return computed_rows(condition, owner, self._join(owner, HeldValue(source), gate))
+
+    def _coincidence(self, rule: Rule, condition: Coincidence) -> Joined:
+        spaces: dict[str, list[Point]] = {}
+        codes: set[int] = set()
+        for device in self._around.devices(rule.asset_id, condition.devices):
+            point = self._named(device, condition.device_point)
+            space = self._around.enclosing(self._facility.assets[device].space_id, condition.within)
+            if space is not None:
+                spaces.setdefault(space, []).append(point)
+            codes |= _codes(point, condition.states)
+        return CoincidenceSignal(spaces, codes, condition.count)
+
+    def _composite(self, rule: Rule, condition: Composite) -> Joined:
+        terms = self._terms(rule, condition.expression)
+        expression = parse(condition.expression, {name: _operand(term) for name, term in terms.items()})
+        return CompositeSignal(expression, terms)
+
+    def _gate(self, rule: Rule) -> _Gate:
+        definition = rule.definition
+        if definition.only_when is None and definition.schedule is None:
+            return NO_GATE
+        sources: list[Source] = []
+        if definition.schedule is not None:
+            sources.append(self._schedule(definition.schedule))
+        if definition.only_when is None:
+            return _Gate(_is_open, tuple(sources))
+        points = {name: Term(name, point.key, point) for name, point in self._around.points(rule.asset_id).items()}
+        expression = parse(definition.only_when, {name: _operand(term) for name, term in points.items()})
+        first = len(sources)
+
+        def is_watched(values: Sequence[float]) -> bool | None:
+            return False if 0.0 in values[:first] else expression.truth(values[first:])
+
+        return _Gate(is_watched, (*sources, *(points[name].source for name in expression.operands)))
+
+    def _schedule(self, schedule: Schedule) -> Source:
+        source = f"schedule {schedule.model_dump_json()}"
+        if source not in self._clockworks:
+            timer = ScheduleTimer(schedule, self._zone, NoHolidays())
+            self._clockworks[source] = Clockwork(owner=source, source=source, timed=timer)
+        return source
+
+    def _terms(self, rule: Rule, expression: str) -> dict[str, Term]:
+        """Return what the names in an expression stand for; of a point and a rule with one name, the point."""
+        rules = self._around.rules(rule.asset_id)
+        points = self._around.points(rule.asset_id)
+        terms = {name: Term(name, Stands(_key(other))) for name, other in rules.items()}
+        terms |= {name: Term(name, point.key, point) for name, point in points.items()}
+        return {name: terms[name] for name in names_in(expression) if name in terms}
+
+    def _point(self, rule: Rule, name: str) -> Point:
+        return self._named(rule.asset_id, name)
+
+    def _named(self, asset_id: str, name: str) -> Point:
+        points = self._around.points(asset_id)
+        if name not in points:
+            raise WiringError(f"{asset_id} has no point {name!r}{did_you_mean(name, points)}")
+        return points[name]
+
+    def _owner(self, rule: Rule, point: Point, signal: Joined, gate: _Gate) -> Owner:
+        definitions = [
+            self._facility.points[source].definition
+            for source in (*signal.inputs, *gate.inputs)
+            if isinstance(source, int)
+        ]
+        meaning = [(each.unit, sorted(each.states.items())) for each in definitions]
+        refers = f"{signal.inputs} {gate.inputs} {rule.definition.only_when} {meaning}"
+        return Owner(
+            key=_key(rule),
+            fingerprint=fingerprint.of_computed(rule, point, refers),
+            rule_id=rule.id,
+            priority=rule.definition.priority,
+            asset_id=rule.asset_id,
+        )
+
+    def _join(self, owner: Owner, signal: Joined, gate: _Gate, count: int = 1) -> list[int]:
+        """Let a signal's inputs meet; return the keys of so many virtual points that carry what it says."""
+        keys = [self._virtual_point() for _ in range(count)]
+        self._junctions.append(
+            Junction(owner=owner.key, points=tuple(keys), signal=signal, gate=gate.is_watched, gate_inputs=gate.inputs)
+        )
+        return keys
+
+    def _virtual_point(self) -> int:
+        self._next_key += 1
+        return self._next_key - 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Gate:
+    """What stands between a rule's samples and its rows."""
+
+    is_watched: Gate | None
+    inputs: tuple[Source, ...]
+
+
+NO_GATE: Final = _Gate(None, ())
+
+INNER: Final = "/inner"
+"""What follows the key of an owner that stands behind a gate."""
+
+
+def is_computed(rule: Rule) -> bool:
+    """Tell whether a rule is decided on something computed."""
+    definition = rule.definition
+    is_direct = isinstance(definition.condition, DIRECT)
+    return not is_direct or definition.only_when is not None or definition.schedule is not None
+
+
+def set_levels(junctions: Sequence[Junction], facility: Facility) -> None:
+    """Give every junction its level, so that a rule is judged after the rules that it reads.
+
+    Raises:
+        ConfigurationError: Rules read each other in a circle; names them.
+    """
+    by_owner = {junction.owner: junction for junction in junctions}
+    reads = {
+        junction.owner: {source.owner for source in junction.signal.inputs if isinstance(source, Stands)}
+        for junction in junctions
+    }
+    try:
+        order = list(TopologicalSorter(reads).static_order())
+    except CycleError as error:
+        raise ConfigurationError([_circle(error.args[1], facility)]) from error
+    levels: dict[str, int] = {}
+    for owner in order:
+        levels[owner] = max((levels[each] + 1 for each in reads.get(owner, ())), default=0)
+        if owner in by_owner:
+            by_owner[owner].level = levels[owner]
+
+
+def _circle(owners: Sequence[str], facility: Facility) -> Mistake:
+    rules = [facility.rules[int(owner.removeprefix("rule:"))] for owner in reversed(owners)]
+    way = " reads ".join(rule.definition.name for rule in rules)
+    return Mistake(_place(rules[0]), 0, f"{way}, which is a circle; take one of these names out of its expression")
+
+
+def _place(rule: Rule) -> str:
+    return f"rule {rule.definition.name} of {rule.asset_id}"
+
+
+def _key(rule: Rule) -> str:
+    return f"rule:{rule.id}"
+
+
+def _is_open(values: Sequence[float]) -> bool:
+    return 0.0 not in values
+
+
+def _operand(term: Term) -> Operand:
+    if term.point is None:
+        return Operand()
+    return Operand(unit=term.point.definition.unit, states=term.point.definition.states)
+
+
+def _codes(point: Point, states: Sequence[str]) -> set[int]:
+    known = point.definition.states
+    unknown = ", ".join(name for name in states if name not in known)
+    if unknown:
+        raise WiringError(f"{point.address} has no state {unknown}; write one of: {', '.join(known) or 'none'}")
+    return {known[name] for name in states}
