@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 
@@ -13,12 +14,15 @@ from facility.errors import ConfigurationError, Mistake, WatchkeeperError
 from facility.model import Facility, Point, Rule
 from facility.quality import Quality
 from rules import fingerprint, kernel
+from rules.baseline import Baseline
 from rules.columns import allocate
 from rules.events import Reason
 from rules.layout import Columns, Rows
 from rules.rows import Owner, Range, Row, Shape, rows_of
 from rules.signals.network import Network
 from rules.signals.wiring import Wiring, is_computed
+
+NOTHING_LEARNED: Final[Mapping[int, Baseline]] = {}
 
 _RECORDS = 8192
 
@@ -38,15 +42,19 @@ class Program:
     """Owners of the rules that other rules read."""
 
 
-def compile_facility(facility: Facility) -> Program:
+def compile_facility(facility: Facility, baselines: Mapping[int, Baseline] = NOTHING_LEARNED) -> Program:
     """Turn all rules and maintenance plans into columns.
+
+    Args:
+        facility: Whose rules and plans.
+        baselines: By rule, what was learned of its good period.
 
     Raises:
         ConfigurationError: A rule or plan refers to a point, state or rule that the facility does not have, or that
             does not fit; lists every mistake.
     """
     mistakes: list[Mistake] = []
-    wiring = Wiring(facility)
+    wiring = Wiring(facility, baselines)
     of_rules = list(_rule_rows(facility, wiring, mistakes))
     rows = sorted([*of_rules, *_plan_rows(facility, mistakes)], key=lambda row: row.point)
     if mistakes:

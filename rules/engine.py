@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
 from facility.model import Facility
 from facility.samples import SampleBatch
 from rules import kernel
+from rules.baseline import Baseline
 from rules.columns import batch_of, lists_of, views_of
-from rules.compile import Program, compile_facility
+from rules.compile import NOTHING_LEARNED, Program, compile_facility
 from rules.compiled import compiled
 from rules.course import Course, Watched
 from rules.events import Evaluation
@@ -41,6 +42,7 @@ class RuleEngine:
         saved: Iterable[SavedState] = (),
         now_ns: int,
         past: Past = nothing_before,
+        baselines: Mapping[int, Baseline] = NOTHING_LEARNED,
         fast: Kernel | None = None,
     ) -> None:
         """Begin to watch.
@@ -50,13 +52,14 @@ class RuleEngine:
             saved: What :func:`rules.repository.load_states` found; states of rules that are gone are ignored.
             now_ns: The gateway's time.
             past: Tells what points had said before; what signals remember is made of it.
+            baselines: By rule, what was learned of its good period; a baseline rule without watches nothing.
             fast: Kernel for batches that are not small; ``None``: compiled for a large facility where numba is present,
                 else plain.
 
         Raises:
             ConfigurationError: A rule or plan names a point or state that the facility does not have.
         """
-        program = compile_facility(facility)
+        program = compile_facility(facility, baselines)
         self._rows = program.rows
         self._slot_of_row = [program.slots[row.point] for row in program.rows]
         self._columns = program.columns

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from rules.signals.chart import ChartSignal
 from rules.signals.signal import Judgement, Source, Stands
 
 
@@ -42,3 +43,22 @@ class HeldTruth:
     def explain(self, judgement: Judgement) -> str:  # noqa: ARG002  # as the protocol wants it
         """Return nothing: that it stands says it all."""
         return ""
+
+
+class ChartReading:
+    """How far several points are from their baseline, and which of them moved it."""
+
+    def __init__(self, source: Source, chart: ChartSignal) -> None:
+        self.inputs = (source,)
+        self._chart = chart
+
+    def judge(self, values: Sequence[float]) -> Judgement | None:
+        """Return T² as a multiple of its limit; ``None`` before the first row."""
+        (value,) = values
+        if math.isnan(value):
+            return None
+        return Judgement(computed=(value,), value=value, details=(self._chart.explain(),))
+
+    def explain(self, judgement: Judgement) -> str:
+        """Return the points that moved it, with their shares."""
+        return str(judgement.details[0])

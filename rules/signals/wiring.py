@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from typing import Final
@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from facility.conditions import (
     DIRECT,
     BadQuality,
+    Baseline,
     Coincidence,
     Composite,
     Condition,
@@ -30,20 +31,20 @@ from facility.holidays import NoHolidays
 from facility.model import Facility, Point, Rule
 from facility.yaml_file import did_you_mean
 from rules import fingerprint
+from rules.baseline import Baseline as Learned
 from rules.rows import Owner, Row, computed_rows, nanoseconds, rows_of, standing_row
+from rules.signals.chart import ChartSignal
 from rules.signals.coincidence import CoincidenceSignal
 from rules.signals.composite import CompositeSignal, Term
 from rules.signals.deviation import DeviationSignal, MovingLimitsSignal, Reference
 from rules.signals.events import EventCounter
-from rules.signals.held import HeldTruth, HeldValue
+from rules.signals.held import ChartReading, HeldTruth, HeldValue
 from rules.signals.junction import Gate, Junction
 from rules.signals.network import Cell, Clockwork, Network
+from rules.signals.quantities import quantity_of
 from rules.signals.schedule_timer import ScheduleTimer
 from rules.signals.signal import Joined, Quantity, Source, Stands
 from rules.signals.surroundings import Surroundings
-
-QUANTITIES: Final[Mapping[type[Condition], Callable[..., Quantity]]] = {}
-"""Condition to what computes its quantity from its point."""
 
 
 class WiringError(WatchkeeperError):
@@ -53,8 +54,10 @@ class WiringError(WatchkeeperError):
 class Wiring:
     """Wires the rules of one facility, one after the other."""
 
-    def __init__(self, facility: Facility) -> None:
+    def __init__(self, facility: Facility, baselines: Mapping[int, Learned]) -> None:
+        """Take the facility, and by rule what was learned for its baselines."""
         self._facility = facility
+        self._baselines = baselines
         self._around = Surroundings(facility)
         self._zone = ZoneInfo(facility.time_zone)
         self._next_key = max(facility.ever.points, default=0) + 1
@@ -95,10 +98,13 @@ class Wiring:
                 owner = self._owner(rule, point, signal, gate)
                 (key,) = self._join(owner, signal, gate)
                 return rows_of(condition, owner, point, key)
-        if type(condition) in QUANTITIES:
-            return self._quantity(rule, point, gate)
+        quantity = quantity_of(condition)
+        if quantity is not None:
+            return self._quantity(rule, point, quantity, gate)
         if isinstance(condition, EventCount):
             return self._events(rule, point, condition, gate)
+        if isinstance(condition, Baseline):
+            return self._chart(rule, point, condition, gate)
         signal = self._signal(rule, point, condition)
         owner = self._owner(rule, point, signal, gate)
         count = len(condition.limits) if isinstance(condition, MovingThreshold) else 1
@@ -129,9 +135,8 @@ class Wiring:
         (key,) = self._join(owner, signal, gate)
         return [*rows_of(bare, inner, point), standing_row(condition, owner, key)]
 
-    def _quantity(self, rule: Rule, point: Point, gate: _Gate) -> list[Row]:
+    def _quantity(self, rule: Rule, point: Point, quantity: Quantity, gate: _Gate) -> list[Row]:
         condition = rule.definition.condition
-        quantity = QUANTITIES[type(condition)](condition)
         if gate is NO_GATE:
             owner = self._owner(rule, point, HeldValue(point.key), gate)
             key = self._virtual_point()
@@ -152,6 +157,19 @@ class Wiring:
         source = f"{owner.key}/events"
         self._clockworks[source] = Clockwork(owner=owner.key, source=source, timed=counter, key=point.key)
         return computed_rows(condition, owner, self._join(owner, HeldValue(source), gate))
+
+    def _chart(self, rule: Rule, point: Point, condition: Baseline, gate: _Gate) -> list[Row]:
+        keys = [self._point(rule, name).key for name in condition.points]
+        fitted = self._baselines.get(rule.id)
+        if fitted is None:
+            owner = self._owner(rule, point, HeldValue(point.key), gate)
+            return computed_rows(condition, owner, self._join(owner, HeldValue(point.key), NOT_YET))
+        chart = ChartSignal(condition, fitted, keys)
+        source = f"{_key(rule)}/chart"
+        self._clockworks[source] = Clockwork(owner=_key(rule), source=source, timed=chart)
+        signal = ChartReading(source, chart)
+        owner = self._owner(rule, point, signal, gate, learned=f"{fitted.limit!r} {fitted.mean.tolist()}")
+        return computed_rows(condition, owner, self._join(owner, signal, gate))
 
     def _coincidence(self, rule: Rule, condition: Coincidence) -> Joined:
         spaces: dict[str, list[Point]] = {}
@@ -211,14 +229,14 @@ class Wiring:
             raise WiringError(f"{asset_id} has no point {name!r}{did_you_mean(name, points)}")
         return points[name]
 
-    def _owner(self, rule: Rule, point: Point, signal: Joined, gate: _Gate) -> Owner:
+    def _owner(self, rule: Rule, point: Point, signal: Joined, gate: _Gate, learned: str = "") -> Owner:
         definitions = [
             self._facility.points[source].definition
             for source in (*signal.inputs, *gate.inputs)
             if isinstance(source, int)
         ]
         meaning = [(each.unit, sorted(each.states.items())) for each in definitions]
-        refers = f"{signal.inputs} {gate.inputs} {rule.definition.only_when} {meaning}"
+        refers = f"{signal.inputs} {gate.inputs} {rule.definition.only_when} {meaning} {learned}"
         return Owner(
             key=_key(rule),
             fingerprint=fingerprint.of_computed(rule, point, refers),
@@ -249,6 +267,8 @@ class _Gate:
 
 
 NO_GATE: Final = _Gate(None, ())
+NOT_YET: Final = _Gate(lambda _: False, ())
+"""Of a baseline whose good period nobody has named, or that was not learned yet."""
 
 INNER: Final = "/inner"
 """What follows the key of an owner that stands behind a gate."""

@@ -82,7 +82,7 @@ def test_a_deviation_says_nothing_while_its_reference_is_missing() -> None:
 def test_a_limit_taken_from_another_point_is_told_as_it_was() -> None:
     limits = {
         "high": {"point": "setpoint", "offset": 0.5},
-        "high_high": {"point": "setpoint", "offset": 2, "priority": 1},
+        "high_high": {"point": "setpoint", "offset": 2, "consequence_class": "severe"},
     }
     engine = engine_with({"over": (PRESSURE, condition("moving_threshold", limits=limits, deadband=0.1))})
     step(engine, (1, PRESSURE, 4.0), (1, SETPOINT, 400.0), until_s=2)

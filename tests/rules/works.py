@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from facility.conditions import Condition, Schedule
 from facility.equipment import EquipmentClass, PointDefinition, PointKind, RuleDefinition, System
 from facility.model import Asset, Facility, Point, Rule, Space
-from facility.priority import Priority
+from facility.priority import ConsequenceClass
 from facility.quality import Quality
 from facility.samples import Sample, SampleBatch
 from rules.signals.past import Past
@@ -112,10 +112,10 @@ def definition(name: str, point: str, condition: Condition, gate: str | Schedule
         condition=condition,
         only_when=gate if isinstance(gate, str) else None,
         schedule=gate if isinstance(gate, Schedule) else None,
-        priority=Priority.MEDIUM,
         cause=text,
         consequence=text,
         corrective_action=text,
+        consequence_class=ConsequenceClass.MODERATE,
         time_to_respond_min=10,
     )
 
