@@ -80,9 +80,9 @@ class _Restoration:
         row = self._program.rows[place]
         if row.shape.kind == kernel.NO_DATA:
             return self._silence(state, row.shape.on_delay_ns)
-        if state.phase is Phase.PENDING and state.since_ns + row.shape.on_delay_ns <= self._now_ns:
+        if state.phase is Phase.PENDING and state.since_ns + row.shape.on_delay_ns < self._now_ns:
             return kernel.OVERDUE, state.since_ns
-        if state.phase is Phase.LEAVING and state.since_ns + row.shape.off_delay_ns <= self._now_ns:
+        if state.phase is Phase.LEAVING and state.since_ns + row.shape.off_delay_ns < self._now_ns:
             return kernel.OVERDUE_LEAVING, state.since_ns
         return state.phase, state.since_ns
 
