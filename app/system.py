@@ -18,6 +18,7 @@ import structlog
 import uvicorn
 from sqlalchemy import Engine
 
+from app.backtest.service import running_backtests
 from app.engine import Commit, EngineThread
 from app.history_thread import HistoryThread
 from app.history_tidying import tidied
@@ -157,8 +158,11 @@ def open_system(
     facility = prepare_facility(settings, database, clock)
     history = open_history(settings, database)
     try:
-        with tidied(history, clock):
-            yield assemble(
+        with (
+            tidied(history, clock),
+            running_backtests(history, settings.data_dir / "backtests", clock) as backtests,
+        ):
+            system = assemble(
                 settings,
                 facility=facility,
                 database=database,
@@ -167,6 +171,8 @@ def open_system(
                 on_commit=on_commit,
                 open_source=open_source or partial(own_gateway, profile_folder=settings.profile_folder),
             )
+            system.services.backtests = backtests
+            yield system
     finally:
         history.close()
         database.dispose()

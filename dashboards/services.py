@@ -8,6 +8,7 @@ from typing import Protocol
 
 from sqlalchemy import Engine
 
+from dashboards.backtest_schemas import BacktestView, StartBacktest
 from dashboards.hub import LiveHub
 from facility.clock import Clock
 from facility.history.history import History
@@ -47,6 +48,40 @@ class ChangeableSite(Protocol):
         ...
 
 
+class Backtests(Protocol):
+    """Whoever runs rules on history beside live work."""
+
+    def start(self, asked: StartBacktest, facility: Facility, *, author: Account) -> BacktestView:
+        """Put a back-test in line.
+
+        Raises:
+            NotFoundError: A rule does not exist.
+            ConfigurationError: A draft has mistakes; lists all of them.
+            InvalidCommandError: Too many wait already.
+        """
+        ...
+
+    def all(self) -> list[BacktestView]:
+        """Return those that are not forgotten, the newest first, without what came out."""
+        ...
+
+    def one(self, number: int) -> BacktestView:
+        """Return one.
+
+        Raises:
+            NotFoundError: There is none, or it was forgotten.
+        """
+        ...
+
+    def cancel(self, number: int) -> BacktestView:
+        """End one; what is over stays as it is.
+
+        Raises:
+            NotFoundError: There is none, or it was forgotten.
+        """
+        ...
+
+
 @dataclass(slots=True, kw_only=True)
 class Services:
     """The parts that routes reach through ``request.app.state.services``."""
@@ -76,6 +111,8 @@ class Services:
 
     site: ChangeableSite | None = None
     """``None``: the site of this process changes only at its start."""
+    backtests: Backtests | None = None
+    """``None``: this process runs none."""
 
     @property
     def command_site(self) -> Site:

@@ -1,0 +1,195 @@
+"""Rules on history say what they would have said live."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from facility.clock import NS_PER_S
+from facility.conditions import Composite
+from facility.history.days import NS_PER_DAY
+from facility.model import Facility
+from facility.samples import Sample, SampleBatch
+from rules import kernel
+from rules.backtest import (
+    LEAST_WARM_UP_S,
+    Order,
+    Period,
+    Read,
+    as_they_arrived,
+    backtest,
+    cut,
+    needed,
+    points_read,
+    warm_up_ns,
+    with_rules,
+)
+from rules.compiled import compiled
+from rules.engine import RuleEngine
+from rules.events import RuleTransition
+from rules.layout import Kernel
+from tests.rules.plant import HOURS, MODE, TEMPERATURE, S, broken, hot, plant, sample, silent
+from tests.rules.test_properties import days, plants
+
+START_NS = 20_000 * NS_PER_DAY
+
+
+def lying(samples: Sequence[Sample]) -> Read:
+    """A history that gives its days as they lie on disk, or by arrival."""
+
+    def read(points: Collection[int], start_ns: int, end_ns: int, order: Order) -> Iterable[SampleBatch]:
+        key: Callable[[Sample], tuple[int, ...]] = operator.attrgetter("point", "source_time_ns", "gateway_time_ns")
+        if order is Order.ARRIVAL:
+            key = operator.attrgetter("gateway_time_ns", "point")
+        wanted = [each for each in samples if each.point in points and start_ns <= each.source_time_ns < end_ns]
+        for day in sorted({each.source_time_ns // NS_PER_DAY for each in wanted}):
+            yield SampleBatch.of(sorted((each for each in wanted if each.source_time_ns // NS_PER_DAY == day), key=key))
+
+    return read
+
+
+def tried(
+    facility: Facility, samples: Sequence[Sample], period: Period, *, fast: Kernel = kernel.plain
+) -> list[RuleTransition]:
+    steps = backtest([facility], facility.rules, period, lying(samples), fast=fast)
+    return [transition for step in steps for transition in step.transitions[0]]
+
+
+def by_rule(transitions: Iterable[RuleTransition]) -> dict[int, list[str]]:
+    """As text, since no NaN equals itself."""
+    found: dict[int, list[str]] = {}
+    for transition in transitions:
+        found.setdefault(transition.rule_id, []).append(repr(transition))
+    return found
+
+
+@given(facility=plants, samples=days(), split=st.integers(0, 40), offset_s=st.integers(-20, 20))
+@settings(max_examples=60)
+def test_history_by_point_says_what_live_said(
+    facility: Facility, samples: list[Sample], split: int, offset_s: int
+) -> None:
+    midnight_ns = START_NS + offset_s * NS_PER_S  # the story may go over midnight anywhere
+    moved = [
+        each._replace(
+            source_time_ns=each.source_time_ns + midnight_ns, gateway_time_ns=each.gateway_time_ns + midnight_ns
+        )
+        for each in samples
+    ]
+    period = Period(start_ns=midnight_ns, end_ns=moved[-1].gateway_time_ns + 20 * S)
+    live = RuleEngine(facility, now_ns=midnight_ns, fast=kernel.plain)
+    said = [*live.evaluate(SampleBatch.of(moved[:split])).transitions]
+    said += live.sweep(moved[split - 1].gateway_time_ns if 0 < split <= len(moved) else midnight_ns).transitions
+    said += live.evaluate(SampleBatch.of(moved[split:])).transitions
+    said += live.sweep(period.end_ns).transitions
+    assert by_rule(tried(facility, moved, period)) == by_rule(said)
+
+
+def test_the_compiled_kernel_says_the_same() -> None:
+    fast = compiled()
+    if fast is None:
+        pytest.skip("numba is not installed")
+    facility = plant([(TEMPERATURE, hot(on_delay_s=3)), (TEMPERATURE, silent(40)), (MODE, broken("jammed"))])
+    story = [sample(at, 70 + at % 37) for at in range(0, 900, 2)] + [
+        sample(at, at % 3, point=MODE) for at in range(7, 800, 50)
+    ]
+    period = Period(start_ns=0, end_ns=1_000 * S)
+    assert tried(facility, story, period, fast=fast)
+    assert repr(tried(facility, story, period, fast=fast)) == repr(tried(facility, story, period))
+
+
+def test_a_delay_that_runs_at_the_end_is_finished_if_it_ends_within_the_period() -> None:
+    facility = plant([(TEMPERATURE, hot(high_high=None, on_delay_s=30))])
+    story = [sample(at, 85) for at in (100, 110)]
+    assert [each.at_ns for each in tried(facility, story, Period(start_ns=0, end_ns=130 * S))] == [130 * S]
+    assert tried(facility, story, Period(start_ns=0, end_ns=129 * S)) == []
+
+
+def test_what_stood_before_the_period_is_known_at_its_start() -> None:
+    facility = plant([(TEMPERATURE, hot(high_high=None, deadband=5))])
+    story = [sample(at, value) for at, value in ((0, 85.0), (2_000, 78.0), (5_000, 70.0))]
+    found = tried(facility, story, Period(start_ns=3_000 * S, end_ns=6_000 * S))
+    assert [(each.kind.value, each.at_ns // S) for each in found] == [("raised", 0), ("cleared", 5_000)]
+
+
+def test_silence_counts_from_the_period_where_history_has_nothing_before() -> None:
+    facility = plant([(TEMPERATURE, silent(60))])
+    found = tried(facility, [sample(100_030, 1)], Period(start_ns=100_000 * S, end_ns=100_080 * S))
+    assert found == []
+    found = tried(facility, [sample(100_070, 1)], Period(start_ns=100_000 * S, end_ns=100_080 * S))
+    assert [each.at_ns // S for each in found] == [100_060, 100_070]
+
+
+def test_a_sample_that_came_late_is_ignored_as_it_was_live() -> None:
+    late = SampleBatch.of(
+        [sample(10, 1), sample(20, 99, late_s=60), sample(30, 2), sample(40, 3), sample(5, 7, point=MODE)]
+    )
+    assert as_they_arrived(late).source_time_ns.tolist() == [10 * S, 30 * S, 40 * S, 20 * S, 5 * S]
+    orderly = late.where(late.value != 99)
+    assert as_they_arrived(orderly) is orderly
+    facility = plant([(TEMPERATURE, hot(high_high=None))])
+    story = [sample(10, 1), sample(20, 99, late_s=60), sample(30, 2)]
+    assert tried(facility, story, Period(start_ns=0, end_ns=100 * S)) == []
+
+
+def test_a_draft_runs_beside_the_live_rule_in_one_reading() -> None:
+    live = plant([(TEMPERATURE, hot(high_high=None)), (MODE, broken("jammed"))])
+    rule = live.rules[1]
+    lower = replace(rule, definition=rule.definition.model_copy(update={"condition": hot(high=60, high_high=None)}))
+    draft = with_rules(live, {1: lower, 2: None})
+    reads = []
+
+    def read(points: Collection[int], start_ns: int, end_ns: int, order: Order) -> Iterable[SampleBatch]:
+        reads.append((sorted(points), order))
+        return lying([sample(1, 70), sample(2, 2, point=MODE)])(points, start_ns, end_ns, order)
+
+    steps = list(backtest([live, draft], {1, 2}, Period(start_ns=0, end_ns=10 * S), read, fast=kernel.plain))
+    ours = [each.rule_id for step in steps for each in step.transitions[0]]
+    theirs = [each.rule_id for step in steps for each in step.transitions[1]]
+    assert (ours, theirs) == ([2], [1])
+    assert reads == [([TEMPERATURE, MODE], Order.POINT)]
+    assert (steps[-1].share, sum(step.samples for step in steps)) == (1.0, 2)
+
+
+def test_progress_grows_with_the_days_and_within_them() -> None:
+    facility = plant([(TEMPERATURE, hot()), (MODE, broken("jammed"))])
+    story = [
+        sample(day * 86_400 + at, 1, point=point)
+        for day in range(4)
+        for point in (TEMPERATURE, MODE)
+        for at in (10, 80_000)
+    ]
+
+    def by_piece(points: Collection[int], start_ns: int, end_ns: int, order: Order) -> Iterable[SampleBatch]:
+        for batch in lying(story)(points, start_ns, end_ns, order):
+            yield from (batch.part(0, 2), batch.part(2, 4))
+
+    period = Period(start_ns=0, end_ns=4 * NS_PER_DAY)
+    shares = [step.share for step in backtest([facility], facility.rules, period, by_piece, fast=kernel.plain)]
+    assert shares == pytest.approx([0.13, 0.25, 0.38, 0.5, 0.63, 0.75, 0.88, 1.0, 1.0], abs=0.02)
+
+
+def test_rules_look_back_before_the_period_for_as_long_as_they_remember() -> None:
+    assert warm_up_ns(plant([(TEMPERATURE, hot(on_delay_s=5))])) == LEAST_WARM_UP_S * S
+    assert warm_up_ns(plant([(TEMPERATURE, silent(7_200))])) == 7_200 * S
+
+
+def test_a_rule_travels_with_what_it_looks_at_and_nothing_else() -> None:
+    composite = Composite(type="composite", expression="rule_1 and temperature > 30")
+    facility = plant({1: (TEMPERATURE, hot()), 2: (MODE, broken("jammed")), 3: (TEMPERATURE, composite)})
+    named = {
+        key: replace(rule, definition=rule.definition.model_copy(update={"name": f"rule_{key}"}))
+        for key, rule in facility.rules.items()
+    }
+    facility = replace(facility, rules=named)
+    assert needed(facility, {3}) == {1, 3}
+    assert needed(facility, {2, 77}) == {2}
+    assert points_read(facility, {2}) == {MODE}
+    assert points_read(facility, {3}) == {TEMPERATURE, MODE, HOURS}
+    part = cut(facility, {2})
+    assert (list(part.rules), list(part.assets), list(part.points)) == ([2], ["pump-1"], [1, 2, 3])
+    assert part.assets["pump-1"].equipment_class.maintenance == {}
