@@ -11,6 +11,7 @@ from typing import Annotated
 import orjson
 import typer
 
+from app.backtest_commands import backtest
 from app.demo.demo import DemoOptions, run_demo
 from app.demo.story import Progress, farewell
 from app.gateway_commands import gateway_commands
@@ -38,6 +39,7 @@ account_commands = typer.Typer(no_args_is_help=True, help="Add people who can lo
 cli.add_typer(site_commands, name="site")
 cli.add_typer(account_commands, name="account")
 cli.add_typer(gateway_commands, name="gateway")
+cli.command()(backtest)
 
 SiteOption = Annotated[Path, typer.Option("--site", exists=True, dir_okay=False, help="The site file.")]
 SeedOption = Annotated[int, typer.Option(help="The same seed plays the same devices.")]

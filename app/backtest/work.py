@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from facility.history.snapshot import read_days
-
 from alarms.performance import EpisodeLog, Label
 from app.backtest.report import Judged, judged, result_of, try_view
 from dashboards.schemas import View
+from facility.history.snapshot import read_days
 from facility.model import Facility, Rule
 from facility.samples import SampleBatch
 from rules import kernel

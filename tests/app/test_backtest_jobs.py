@@ -166,7 +166,7 @@ def test_no_more_wait_than_fit_and_old_ones_are_forgotten(history: DuckDbHistory
     clock.advance(KEPT_NS / NS_PER_S + 1)
     assert len(jobs.all()) == MOST_WAITING
     with pytest.raises(NotFoundError, match="There is no back-test 9"):
-        jobs.job(3)
+        jobs.job(9)
 
 
 def test_a_back_test_has_the_lowest_priority_of_the_machine(tmp_path: Path) -> None:
