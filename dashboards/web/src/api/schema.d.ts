@@ -456,6 +456,70 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/backtests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Backtests
+         * @description List back-tests of the last day, the newest first, without what came out.
+         */
+        get: operations["list_backtests_api_backtests_get"];
+        put?: never;
+        /**
+         * Start Backtest
+         * @description Put a back-test in line; it runs in a process of its own, and ``GET`` tells how far it is.
+         */
+        post: operations["start_backtest_api_backtests_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests/{backtest_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One Backtest
+         * @description Show a back-test and what came out.
+         */
+        get: operations["one_backtest_api_backtests__backtest_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests/{backtest_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel Backtest
+         * @description End a back-test at once; one that is over stays as it is.
+         */
+        post: operations["cancel_backtest_api_backtests__backtest_id__cancel_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/gateway": {
         parameters: {
             query?: never;
@@ -585,6 +649,7 @@ export interface components {
             cause: components["schemas"]["LocalText"];
             consequence: components["schemas"]["LocalText"];
             corrective_action: components["schemas"]["LocalText"];
+            consequence_class: components["schemas"]["ConsequenceClass"];
             /** Time To Respond Min */
             time_to_respond_min: number;
             /** Journal */
@@ -685,6 +750,67 @@ export interface components {
             version: number;
             /** Assignee Id */
             assignee_id: number;
+        };
+        /**
+         * BacktestList
+         * @description Back-tests of the last hours, the newest first.
+         */
+        BacktestList: {
+            /** Backtests */
+            backtests: components["schemas"]["BacktestView"][];
+        };
+        /**
+         * BacktestResult
+         * @description What rules would have said.
+         */
+        BacktestResult: {
+            /** Samples */
+            samples: number;
+            /** Seconds */
+            seconds: number;
+            live: components["schemas"]["FiguresView"];
+            draft: components["schemas"]["FiguresView"] | null;
+            /** New */
+            new: number;
+            /** Missed */
+            missed: number;
+            /** Rules */
+            rules: components["schemas"]["RuleOutcome"][];
+            /** Rules Left Off */
+            rules_left_off: number;
+        };
+        /**
+         * BacktestState
+         * @description Where a back-test stands.
+         * @enum {string}
+         */
+        BacktestState: "waiting" | "running" | "done" | "failed" | "cancelled";
+        /**
+         * BacktestView
+         * @description A back-test and how far it is.
+         */
+        BacktestView: {
+            /** Id */
+            id: number;
+            state: components["schemas"]["BacktestState"];
+            /** Progress */
+            progress: number;
+            /** Author */
+            author: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** From Ms */
+            from_ms: number;
+            /** To Ms */
+            to_ms: number;
+            /** Rules */
+            rules: number;
+            /** Error */
+            error: string | null;
+            result: components["schemas"]["BacktestResult"] | null;
         };
         /**
          * Cancel
@@ -866,6 +992,14 @@ export interface components {
             last_good_at: string | null;
         };
         /**
+         * ConsequenceClass
+         * @description How grave the worst credible consequence is if nobody acts, from the least up.
+         *
+         *     The gravest of safety, law, property and service counts.
+         * @enum {string}
+         */
+        ConsequenceClass: "minor" | "moderate" | "major" | "severe";
+        /**
          * FacilityView
          * @description The whole site; changes only when its configuration does.
          */
@@ -879,6 +1013,39 @@ export interface components {
             spaces: components["schemas"]["SpaceView"][];
             /** Assets */
             assets: components["schemas"]["AssetView"][];
+        };
+        /**
+         * FiguresView
+         * @description The figures of ISA-18.2 and EEMUA 191.
+         */
+        FiguresView: {
+            /** Alarms */
+            alarms: number;
+            /** Alarms Per Day */
+            alarms_per_day: number;
+            /** Peak 10 Min */
+            peak_10_min: number;
+            /** Floods */
+            floods: number;
+            /** Flood Percent */
+            flood_percent: number;
+            /** Chattering */
+            chattering: number;
+            /** Fleeting */
+            fleeting: number;
+            /** Stale */
+            stale: number;
+            /** In Alarm S */
+            in_alarm_s: number;
+            /** By Priority */
+            by_priority: {
+                [key: string]: number;
+            };
+            /** Ten Worst Percent */
+            ten_worst_percent: number;
+            /** Orders */
+            orders: number;
+            labels: components["schemas"]["LabelFigures"] | null;
         };
         /**
          * GatewayConnectionView
@@ -962,6 +1129,36 @@ export interface components {
             actor: string;
             /** Comment */
             comment: string | null;
+        };
+        /**
+         * LabelFigures
+         * @description How alarms and labels fit.
+         */
+        LabelFigures: {
+            /** Labels */
+            labels: number;
+            /** Caught */
+            caught: number;
+            /** Missed */
+            missed: number;
+            /** False */
+            false: number;
+            /** Delay S */
+            delay_s: number | null;
+        };
+        /**
+         * LabelWindow
+         * @description Something was wrong, as people know: an alarm should have said so.
+         */
+        LabelWindow: {
+            /** From Ms */
+            from_ms: number;
+            /** To Ms */
+            to_ms: number;
+            /** Rule Id */
+            rule_id?: number | null;
+            /** Asset Id */
+            asset_id?: string | null;
         };
         /**
          * LimitSide
@@ -1130,6 +1327,36 @@ export interface components {
          */
         Role: "operator" | "supervisor" | "engineer" | "technician" | "system";
         /**
+         * RuleOutcome
+         * @description One rule on the stretch of history.
+         */
+        RuleOutcome: {
+            /** Rule Id */
+            rule_id: number;
+            /** Asset Id */
+            asset_id: string;
+            /** Name */
+            name: string;
+            live: components["schemas"]["FiguresView"] | null;
+            draft: components["schemas"]["FiguresView"] | null;
+            /** New */
+            new: number;
+            /** Missed */
+            missed: number;
+            /** New Episodes */
+            new_episodes: [
+                number,
+                number | null,
+                components["schemas"]["Priority"]
+            ][];
+            /** Missed Episodes */
+            missed_episodes: [
+                number,
+                number | null,
+                components["schemas"]["Priority"]
+            ][];
+        };
+        /**
          * SessionView
          * @description Who is logged in and what they may do.
          */
@@ -1181,6 +1408,31 @@ export interface components {
         Start: {
             /** Version */
             version: number;
+        };
+        /**
+         * StartBacktest
+         * @description What to try on a stretch of history: some rules, or all.
+         */
+        StartBacktest: {
+            /** From Ms */
+            from_ms: number;
+            /** To Ms */
+            to_ms: number;
+            /**
+             * Rules
+             * @default []
+             */
+            rules: components["schemas"]["TestedRule"][];
+            /**
+             * All
+             * @default false
+             */
+            all: boolean;
+            /**
+             * Labels
+             * @default []
+             */
+            labels: components["schemas"]["LabelWindow"][];
         };
         /**
          * StatusView
@@ -1236,6 +1488,18 @@ export interface components {
         TakeBack: {
             /** Reason */
             reason: string;
+        };
+        /**
+         * TestedRule
+         * @description One rule, as it is or as it might be.
+         */
+        TestedRule: {
+            /** Rule Id */
+            rule_id: number;
+            /** Definition */
+            definition?: {
+                [key: string]: unknown;
+            } | null;
         };
         /**
          * TickStep
@@ -2290,6 +2554,146 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CommandView"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_backtests_api_backtests_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: {
+                watchkeeper_session?: string | null;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BacktestList"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    start_backtest_api_backtests_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "x-watchkeeper"?: string | null;
+            };
+            path?: never;
+            cookie?: {
+                watchkeeper_session?: string | null;
+            };
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StartBacktest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BacktestView"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    one_backtest_api_backtests__backtest_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                backtest_id: number;
+            };
+            cookie?: {
+                watchkeeper_session?: string | null;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BacktestView"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancel_backtest_api_backtests__backtest_id__cancel_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "x-watchkeeper"?: string | null;
+            };
+            path: {
+                backtest_id: number;
+            };
+            cookie?: {
+                watchkeeper_session?: string | null;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BacktestView"];
                 };
             };
             /** @description Client Error */
