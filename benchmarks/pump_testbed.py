@@ -80,7 +80,7 @@ def taught(recorded: Recording, good_rows: int = GOOD_ROWS) -> ChartSignal:
     rows = held_rows(
         SampleBatch.of(samples), keys, start_ns=start_ns, end_ns=end_ns, step_ns=grid_ns(condition), hold_ns=HOLD_NS
     )
-    baseline = fit(rows, names=recorded.names, smoothing=condition.smoothing, limit_factor=condition.limit_factor)
+    baseline = fit(rows, names=recorded.names, smoothing=condition.smoothing)
     signal = ChartSignal(condition, baseline, keys)
     signal.begin(start_ns - 1)
     for _ in ratios(signal, recorded.times_ns[:good_rows], recorded.values[:good_rows]):

@@ -54,8 +54,8 @@ class Baseline:
     """Mean of the smoothed scaled rows; shape ``(k,)``."""
     precision: Matrix
     """Inverse covariance of the smoothed scaled rows with what drift adds; shape ``(k, k)``."""
-    limit: float
-    """T² beyond which a machine is not well."""
+    usual: float
+    """99th percentile of T² over the good rows themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +78,13 @@ def rows_needed(points: int, smoothing: float) -> int:
     return _SHORTEST * max(memory_rows(smoothing), points) + _settling_rows(smoothing)
 
 
-def fit(rows: Matrix, *, names: Sequence[str], smoothing: float, limit_factor: float) -> Baseline:
+def fit(rows: Matrix, *, names: Sequence[str], smoothing: float) -> Baseline:
     """Learn what is good from rows of a good period.
 
     Args:
         rows: Oldest first, every value a number; shape ``(n, k)``.
         names: Of the ``k`` points, for messages.
         smoothing: Weight of the newest row, 0 to 1.
-        limit_factor: Limit as a multiple of the good rows' own 99th percentile of T².
 
     Raises:
         GoodPeriodError: There are too few rows, or a point is not a number or never moved.
@@ -97,14 +96,13 @@ def fit(rows: Matrix, *, names: Sequence[str], smoothing: float, limit_factor: f
     centre = smooth.mean(axis=0)
     allowed = np.cov(smooth, rowvar=False).reshape(len(names), -1) + np.diag(_drift(scaled, smoothing) + _FLOOR)
     precision: Matrix = np.asarray(np.linalg.inv(allowed), np.float64)
-    usual = float(np.percentile(_distances(smooth - centre, precision), 99.0))
     return Baseline(
         smoothing=smoothing,
         mean=mean,
         spread=spread,
         centre=centre,
         precision=precision,
-        limit=limit_factor * usual,
+        usual=float(np.percentile(_distances(smooth - centre, precision), 99.0)),
     )
 
 
@@ -113,6 +111,8 @@ class Chart:
     """Takes rows as they come; begins at the good period's mean, as a machine does that is well."""
 
     baseline: Baseline
+    limit_factor: float
+    """T² beyond this multiple of ``baseline.usual`` is beyond the limit."""
     smoothed: Vector = field(init=False)
     """Where the chart stands, scaled; shape ``(k,)``. All that has to outlive a restart."""
 
@@ -129,7 +129,7 @@ class Chart:
         parts = away * (known.precision @ away)
         statistic = float(parts.sum())
         shares = parts / statistic if statistic > 0 else np.zeros_like(parts)
-        return Verdict(statistic / known.limit, shares)
+        return Verdict(statistic / (self.limit_factor * known.usual), shares)
 
 
 def smoothed(scaled: Matrix, smoothing: float) -> Matrix:

@@ -48,7 +48,7 @@ class ChartSignal:
         self._names = condition.points
         self._step_ns = grid_ns(condition)
         self._rows = math.ceil(_MEMORY / baseline.smoothing)
-        self._chart = Chart(baseline)
+        self._chart = Chart(baseline, condition.limit_factor)
         self._verdict: Verdict | None = None
         """Of the newest row; ``None`` before the first."""
         self.look_back_ns = self._rows * self._step_ns

@@ -168,7 +168,7 @@ class Wiring:
         source = f"{_key(rule)}/chart"
         self._clockworks[source] = Clockwork(owner=_key(rule), source=source, timed=chart)
         signal = ChartReading(source, chart)
-        owner = self._owner(rule, point, signal, gate, learned=f"{fitted.limit!r} {fitted.mean.tolist()}")
+        owner = self._owner(rule, point, signal, gate, learned=f"{fitted.usual!r} {fitted.mean.tolist()}")
         return computed_rows(condition, owner, self._join(owner, signal, gate))
 
     def _coincidence(self, rule: Rule, condition: Coincidence) -> Joined:

@@ -26,7 +26,7 @@ def pump(rows: int, seed: int, *, warming: float = 0.02) -> Matrix:
 
 
 def learned(rows: Matrix, smoothing: float = 0.1) -> Baseline:
-    return fit(rows, names=NAMES, smoothing=smoothing, limit_factor=4.0)
+    return fit(rows, names=NAMES, smoothing=smoothing)
 
 
 def beyond(chart: Chart, rows: Matrix) -> float:
@@ -37,14 +37,14 @@ def beyond(chart: Chart, rows: Matrix) -> float:
 @pytest.mark.parametrize("seed", range(6))
 def test_a_pump_that_goes_on_warming_as_it_did_is_well(seed: int) -> None:
     rows = pump(700, seed)
-    chart = Chart(learned(rows[:400]))
+    chart = Chart(learned(rows[:400]), 4.0)
     assert beyond(chart, rows) < 0.1
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_a_flow_that_falls_is_found_and_named(seed: int) -> None:
     rows = pump(900, seed)
-    chart = Chart(learned(rows[:400]))
+    chart = Chart(learned(rows[:400]), 4.0)
     rows[600:, FLOW] -= 10
     assert beyond(chart, rows[400:600]) < 0.2
     assert beyond(chart, rows[620:]) > 0.9
@@ -53,7 +53,7 @@ def test_a_flow_that_falls_is_found_and_named(seed: int) -> None:
 
 def test_two_points_that_part_are_found_though_each_is_within_its_own_range() -> None:
     rows = pump(900, 1)
-    chart = Chart(learned(rows[:400]))
+    chart = Chart(learned(rows[:400]), 4.0)
     fresh = np.random.default_rng(2)
     parted = rows[400:].copy()
     parted[:, FLOW], parted[:, PRESSURE] = 122 + fresh.normal(0, 0.3, 500), 4.15 + fresh.normal(0, 0.02, 500)
@@ -79,7 +79,7 @@ def test_a_value_that_is_no_number_is_refused_by_its_points_name(value: float) -
 def test_two_points_that_say_the_same_divide_by_nothing() -> None:
     rows = pump(900, 1)
     rows[:, PRESSURE] = rows[:, FLOW]
-    chart = Chart(learned(rows[:400]))
+    chart = Chart(learned(rows[:400]), 4.0)
     assert beyond(chart, rows[400:600]) < 0.2
     rows[600:, FLOW] -= 10
     assert beyond(chart, rows[620:]) > 0.9
@@ -87,7 +87,7 @@ def test_two_points_that_say_the_same_divide_by_nothing() -> None:
 
 def test_a_point_that_says_nothing_leaves_the_chart_where_it_was() -> None:
     rows = pump(500, 4)
-    chart = Chart(learned(rows[:400]))
+    chart = Chart(learned(rows[:400]), 4.0)
     chart.take(rows[400])
     before = chart.smoothed.copy()
     rows[401, TEMPERATURE] = np.nan
@@ -124,7 +124,7 @@ def test_the_unit_of_a_point_changes_no_verdict(seed: int, scale: float, offset:
     rows[450:, FLOW] -= 8
     other = rows.copy()
     other[:, FLOW] = rows[:, FLOW] * scale + offset
-    ours, theirs = Chart(learned(rows[:400])), Chart(learned(other[:400]))
+    ours, theirs = Chart(learned(rows[:400]), 4.0), Chart(learned(other[:400]), 4.0)
     for row, same in zip(rows, other, strict=True):
         assert theirs.take(same).ratio == pytest.approx(ours.take(row).ratio, rel=1e-3, abs=1e-3)
 
@@ -134,11 +134,11 @@ def test_the_unit_of_a_point_changes_no_verdict(seed: int, scale: float, offset:
 def test_a_chart_that_is_put_back_goes_on_as_if_nothing_had_happened(seed: int, kill: int) -> None:
     rows = pump(600, seed)
     baseline = learned(rows[:400])
-    calm, stormy = Chart(baseline), Chart(baseline)
+    calm, stormy = Chart(baseline, 4.0), Chart(baseline, 4.0)
     for place, row in enumerate(rows[400:]):
         assert stormy.take(row).ratio == calm.take(row).ratio
         if place == kill:
-            saved, stormy = stormy.smoothed, Chart(baseline)
+            saved, stormy = stormy.smoothed, Chart(baseline, 4.0)
             stormy.smoothed = saved
 
 

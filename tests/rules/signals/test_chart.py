@@ -35,7 +35,7 @@ def machine(rows: int, seed: int = 0) -> Matrix:
 
 
 def learned(rows: Matrix) -> Baseline:
-    return fit(rows, names=NAMES, smoothing=0.1, limit_factor=4.0)
+    return fit(rows, names=NAMES, smoothing=0.1)
 
 
 BASELINE = learned(machine(600))
