@@ -7,9 +7,9 @@ what to do, and is looked at again now and then: samples may still be on their w
 
 from __future__ import annotations
 
-import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from concurrent.futures import CancelledError
 from typing import Final
 
 import numpy as np
@@ -41,25 +41,6 @@ _SHORTEST_HOLD_NS: Final = 600 * NS_PER_S
 """A point that reported no longer ago than this stands as it was; ten rows where those are further apart."""
 
 
-@contextlib.contextmanager
-def fitted(fitting: BaselineFitting) -> Iterator[None]:
-    """Learn what there is to learn now and again until the block ends."""
-    stopping = threading.Event()
-
-    def run() -> None:
-        while not stopping.is_set():
-            fitting.step()
-            stopping.wait(PERIOD_S)
-
-    thread = threading.Thread(target=run, name="baseline fitting")
-    thread.start()
-    try:
-        yield
-    finally:
-        stopping.set()
-        thread.join()
-
-
 class BaselineFitting:
     """Learns what the facility's rules ask for and do not know yet."""
 
@@ -79,7 +60,8 @@ class BaselineFitting:
             history: Holds the good periods.
             clock: Tells whether a period is over.
             facility: Returns the facility as it is now.
-            on_learned: Called after something was learned and kept, so that the rules go on with it.
+            on_learned: Called after something was learned and kept, so that the rules go on with it; raises
+                ``CancelledError`` when they have ended.
         """
         self._database = database
         self._history = history
@@ -87,6 +69,8 @@ class BaselineFitting:
         self._facility = facility
         self._on_learned = on_learned
         self._failing = False
+        self._is_news = False
+        """Whether something was learned that the rules do not go on with yet."""
         self._told: set[tuple[int, str]] = set()
         """Lessons that nobody can learn yet, and that were logged."""
 
@@ -110,9 +94,11 @@ class BaselineFitting:
         with reading(self._database) as connection:
             known = load_learned(connection)
         due = [lesson for lesson in wanted if self._is_due(lesson, known.get((lesson.rule.id, lesson.fingerprint)))]
-        learned = [self._kept(lesson) for lesson in due]
-        if any(each.baseline is not None for each in learned):
+        for lesson in due:
+            self._is_news |= self._kept(lesson).baseline is not None
+        if self._is_news:
             self._on_learned()
+            self._is_news = False
 
     def _is_due(self, lesson: Lesson, known: Learned | None) -> bool:
         if known is not None:
@@ -180,6 +166,34 @@ class BaselineFitting:
             batch = self._history.samples(keys, begin_ns - hold_ns, until_ns)
             parts.append(held_rows(batch, keys, start_ns=begin_ns, end_ns=until_ns, step_ns=step_ns, hold_ns=hold_ns))
         return np.concatenate(parts)
+
+
+class FittingThread:
+    """Learns now and again while the engine runs."""
+
+    def __init__(self, fitting: BaselineFitting) -> None:
+        self._fitting = fitting
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="baseline fitting")
+
+    def start(self) -> None:
+        """Begin to learn; after the engine's start."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the lesson that is being learned, and end; before the engine's end."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                self._fitting.step()
+                self._stopping.wait(PERIOD_S)
+        except CancelledError:  # the engine ended by itself, and the process ends for it
+            return
+        except Exception:  # the thread's edge: alarms go on with what is known
+            log.exception("baselines are learned no more until the next start; the rules go on with what they know")
 
 
 def _ends(period: GoodPeriod | None) -> tuple[int, int]:

@@ -95,7 +95,8 @@ class EngineThread:
     def perform(self, job: Callable[[], T]) -> T:
         """Do a job between two steps, on the engine's own thread, and return what it returns or raise what it raises.
 
-        So nothing of the rules or alarms moves while a job changes them. Without a running thread it is done at once.
+        So nothing of the rules or alarms moves while a job changes them, and the history holds all that they were
+        decided on. Without a running thread it is done at once.
         """
         if not self._thread.is_alive():
             return job()
@@ -103,6 +104,11 @@ class EngineThread:
         self._jobs.put((job, done))
         self._inbox.wake()
         return done.result()
+
+    @property
+    def facility(self) -> Facility:
+        """Return the facility as the engine has it now."""
+        return self._facility
 
     def take_site(self, facility: Facility, rules: RuleEngine | None) -> None:
         """Go on with another facility and its rules, ``None``: with the same rules; only from within a job."""
@@ -142,6 +148,7 @@ class EngineThread:
     def _do_jobs(self) -> None:
         while not self._jobs.empty():
             job, done = self._jobs.get()
+            self._history.flush()
             try:
                 done.set_result(job())
             except (WatchkeeperError, SQLAlchemyError) as error:  # whoever asked gets it; nothing has changed here

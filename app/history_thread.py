@@ -41,6 +41,12 @@ class HistoryThread:
         self._waiting_samples = 0
         self._line = threading.Lock()
         """Held by whoever changes what waits."""
+        self._put = 0
+        """Deliveries that were put, ever."""
+        self._kept = 0
+        """How many of them are kept for good."""
+        self._progress = threading.Condition(self._line)
+        """Told whenever some were kept, or could not be."""
         self._lost = False
         self._news = threading.Event()
         self._stopping = threading.Event()
@@ -76,7 +82,14 @@ class HistoryThread:
                 delivery.acknowledge()
             elif delivery.acknowledge is not None:
                 self._owed.append(delivery.acknowledge)
+        self._put += len(deliveries)
         self._news.set()
+
+    def flush(self) -> None:
+        """Return once all that was put is kept, or at once while the history is away; by whoever puts."""
+        with self._progress:
+            while self._kept < self._put and not self._lost and self.alive:
+                self._progress.wait(PERIOD_S)
 
     def step(self) -> None:
         """Keep everything that was put so far, then acknowledge it."""
@@ -93,6 +106,7 @@ class HistoryThread:
             self._owed.popleft()()
 
     def _keep(self) -> None:
+        put = self._put  # looked at before the batches, so that all of these are among them
         try:
             if self._lost:
                 self._history.commit()  # of what it holds since it was lost; nothing is added before that is safe
@@ -109,6 +123,9 @@ class HistoryThread:
             if self._lost:
                 log.info("history is back; what waited is kept", dropped=self.dropped)
             self._lost = False
+            self._kept = put
+        with self._progress:
+            self._progress.notify_all()
 
     def _run(self) -> None:
         try:

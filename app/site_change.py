@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 
 from app.engine import EngineThread
 from app.retirement import retire_what_is_gone
+from app.rules_begin import begin_rules
 from dashboards.services import Services
 from facility.class_files import load_classes
 from facility.clock import Clock
@@ -29,8 +30,6 @@ from gateway.gateway import Gateway, Reload
 from gateway.inbox import Inbox, urgent_points
 from gateway.profiles import DeviceProfile, all_profiles, driver_configs
 from people.model import Account
-from rules.engine import RuleEngine
-from rules.repository import load_states
 
 log = structlog.get_logger(__name__)
 
@@ -107,7 +106,7 @@ class RunningSite:
             retire_what_is_gone(connection, facility, now_ns=now_ns)
             rules = None
             if _watched(facility) != _watched(self._services.facility):
-                rules = RuleEngine(facility, saved=load_states(connection), now_ns=now_ns)
+                rules = begin_rules(connection, facility, self._services.history, now_ns=now_ns)
         self._services.latest.make_room(max(facility.points, default=0))
         self._inbox.prefer(urgent_points(facility))
         self._engine.take_site(facility, rules)

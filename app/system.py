@@ -19,10 +19,12 @@ import uvicorn
 from sqlalchemy import Engine
 
 from app.backtest.service import running_backtests
+from app.baseline_fitting import BaselineFitting, FittingThread
 from app.engine import Commit, EngineThread
 from app.history_thread import HistoryThread
 from app.history_tidying import tidied
 from app.retirement import retire_what_is_gone
+from app.rules_begin import begin_rules
 from app.site_change import RunningSite
 from dashboards.api import create_app
 from dashboards.hub import LiveHub
@@ -54,8 +56,6 @@ from gateway.gateway import Gateway
 from gateway.inbox import Inbox, urgent_points
 from gateway.profiles import all_profiles, driver_configs
 from gateway.rollover import Totals
-from rules.engine import RuleEngine
-from rules.repository import load_states
 
 log = structlog.get_logger(__name__)
 
@@ -114,6 +114,7 @@ class System:
     engine: EngineThread
     gateway: Source
     services: Services
+    fitting: FittingThread
 
 
 def nothing_more(_commit: Commit) -> None:
@@ -231,7 +232,7 @@ def assemble(
         on_commit(commit)
 
     with reading(database) as connection:
-        rules = RuleEngine(facility, saved=load_states(connection), now_ns=clock.now_ns())
+        rules = begin_rules(connection, facility, history, now_ns=clock.now_ns())
     keeper = HistoryThread(history)
     engine = EngineThread(
         database=database,
@@ -272,7 +273,29 @@ def assemble(
             clock=clock,
             profile_folder=settings.profile_folder,
         )
-    return System(facility=facility, database=database, inbox=inbox, engine=engine, gateway=gateway, services=services)
+    fitting = BaselineFitting(
+        database=database,
+        history=history,
+        clock=clock,
+        facility=lambda: engine.facility,
+        on_learned=partial(engine.perform, partial(take_baselines, engine, database, history, clock)),
+    )
+    return System(
+        facility=facility,
+        database=database,
+        inbox=inbox,
+        engine=engine,
+        gateway=gateway,
+        services=services,
+        fitting=FittingThread(fitting),
+    )
+
+
+def take_baselines(engine: EngineThread, database: Engine, history: History, clock: Clock) -> None:
+    """Let the rules go on with what was learned; only from within a job of the engine."""
+    with reading(database) as connection:
+        rules = begin_rules(connection, engine.facility, history, now_ns=clock.now_ns())
+    engine.take_site(engine.facility, rules)
 
 
 class ApiServer(uvicorn.Server):
@@ -308,12 +331,14 @@ async def flowing(system: System) -> AsyncIterator[asyncio.Task[None]]:
     Gives the gateway's task, with that of the commands to it, which ends by itself only when it fails.
     """
     system.engine.start()
+    system.fitting.start()
     gateway = asyncio.create_task(_reach_devices(system), name="gateway")
     try:
         yield gateway
     finally:
         gateway.cancel()
         await asyncio.gather(gateway, return_exceptions=True)
+        await asyncio.to_thread(system.fitting.stop)
         await asyncio.to_thread(system.engine.stop)
 
 

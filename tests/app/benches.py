@@ -51,6 +51,17 @@ def bench(connection: Connection, asked: Baseline) -> Facility:
     return load_facility(connection, classes, {})
 
 
+def shipped_bench(connection: Connection, good_period: GoodPeriod) -> Facility:
+    """Make the database hold the bench as the shipped class has it, with a good period named for its rule."""
+    classes = load_classes()
+    equipment = classes["bench-pump"]
+    rule = equipment.rules[RULE]
+    watching = rule.model_copy(update={"condition": rule.condition.model_copy(update={"good_period": good_period})})
+    classes["bench-pump"] = equipment.model_copy(update={"rules": {**equipment.rules, RULE: watching}})
+    import_site(connection, parse_site("site.yaml", SITE, classes, {}), author="system", reason="test", now_ns=0)
+    return load_facility(connection, classes, {})
+
+
 def _class_with(asked: Baseline) -> EquipmentClass:
     words = LocalText(en="It works otherwise than in its good period.", zh="运行状态与良好时段不同。")
     rule = RuleDefinition(

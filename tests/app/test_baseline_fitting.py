@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
-from app.baseline_fitting import PERIOD_S, RETRY_NS, BaselineFitting, fitted
+from app.baseline_fitting import PERIOD_S, RETRY_NS, BaselineFitting, FittingThread
 from facility.clock import NS_PER_S, VirtualClock
 from facility.conditions import Baseline as BaselineCondition
 from facility.errors import HistoryUnavailableError
@@ -246,6 +246,8 @@ def test_the_thread_learns_beside_everything_else_and_ends_with_it(at: Callable[
     plant = at(condition(period()))
     plant.record(samples(plant.facility, machine(GOOD_S)))
     plant.clock.advance(GOOD_S)
-    with fitted(plant.fitting):
-        wait_until(lambda: plant.reloads == 1, within_s=PERIOD_S, why=lambda: "nothing was learned")
+    thread = FittingThread(plant.fitting)
+    thread.start()
+    wait_until(lambda: plant.reloads == 1, within_s=PERIOD_S, why=lambda: "nothing was learned")
+    thread.stop()
     assert plant.baseline is not None

@@ -1,0 +1,71 @@
+"""How rules begin, at a start and after every change: from saved state, their points' past and what was learned."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import partial
+from typing import Final
+
+import numpy as np
+import structlog
+from sqlalchemy import Connection
+
+from facility.clock import NS_PER_S
+from facility.errors import HistoryUnavailableError
+from facility.history.history import History
+from facility.model import Facility
+from facility.samples import SampleBatch
+from rules.engine import RuleEngine
+from rules.learning import load_baselines
+from rules.repository import load_states
+
+log = structlog.get_logger(__name__)
+
+_NEAR_NS: Final = 600 * NS_PER_S
+"""Most points spoke last no longer ago than this, and their earlier sample is found in one question."""
+_FAR_NS: Final = 86_400 * NS_PER_S
+"""How far back the others' earlier sample is looked for."""
+
+
+def begin_rules(connection: Connection, facility: Facility, history: History, *, now_ns: int) -> RuleEngine:
+    """Return an engine that goes on where the rules left off.
+
+    Raises:
+        ConfigurationError: A rule or plan names a point or state that the facility does not have.
+    """
+    return RuleEngine(
+        facility,
+        saved=load_states(connection),
+        now_ns=now_ns,
+        past=partial(past_in, history),
+        baselines=load_baselines(connection, facility),
+    )
+
+
+def past_in(history: History, points: Collection[int], start_ns: int, end_ns: int) -> SampleBatch:
+    """Return what points had said in ``[start_ns, end_ns)`` and, of each, the newest sample before it.
+
+    Without an answer from the history there is no past, and windows fill anew.
+    """
+    try:
+        near = history.samples(points, start_ns - _NEAR_NS, end_ns)
+        inside = near.source_time_ns >= start_ns
+        before = _newest(near.where(~inside))
+        heard = set(near.point[inside].tolist())
+        missing = set(points) - set(before.point.tolist())
+        older = [history.read(point, start_ns - _FAR_NS, start_ns - _NEAR_NS, 1) for point in sorted(missing & heard)]
+        if missing - heard:
+            latest = history.latest(start_ns - _FAR_NS)
+            older.append(latest.where(np.isin(latest.point, sorted(missing - heard))))
+    except HistoryUnavailableError as error:
+        log.warning("history away; windows and charts of rules begin empty", error=str(error))
+        return SampleBatch.of([])
+    return SampleBatch.concatenate([*older, before, near.where(inside)])
+
+
+def _newest(batch: SampleBatch) -> SampleBatch:
+    """Return the newest sample of each point."""
+    order = np.lexsort((batch.gateway_time_ns, batch.source_time_ns, batch.point))
+    is_last = np.zeros(len(batch), bool)
+    is_last[order[np.flatnonzero(np.diff(batch.point[order], append=-1))]] = True
+    return batch.where(is_last)
