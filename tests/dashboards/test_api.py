@@ -79,6 +79,7 @@ def test_a_fire_reaches_the_operator_who_acknowledges_it_with_a_comment(api: Run
         assert "Operator" in late.json()["detail"]
         detail = client.get(f"/api/alarms/{alarm['id']}").json()
     assert [line["actor"] for line in detail["journal"]] == ["Watchkeeper", "Operator"]
+    assert (detail["consequence_class"], detail["time_to_respond_min"]) == ("severe", 10.0)
 
 
 def test_a_technician_looks_but_does_not_acknowledge(api: RunningApi) -> None:

@@ -122,6 +122,12 @@ def test_a_limit_with_a_time_of_its_own_takes_its_class_from_the_rule() -> None:
     assert outer_of(rule(ConsequenceClass.MODERATE, 30, consequence_class="severe")) is Priority.CRITICAL
 
 
+def test_what_a_priority_comes_from_can_be_looked_up_for_every_limit() -> None:
+    definition = rule(ConsequenceClass.MODERATE, 240, consequence_class="major")
+    assert definition.consequence_at(None) == definition.consequence_at(LimitSide.HIGH) == ("moderate", 240)
+    assert definition.consequence_at(LimitSide.HIGH_HIGH) == ("major", 240)
+
+
 def test_a_changed_copy_has_the_priorities_of_what_it_became() -> None:
     definition = rule(consequence_class="major").under(EVERYTHING_LOW)
     assert (definition.priority, outer_of(definition)) == (Priority.LOW, Priority.LOW)

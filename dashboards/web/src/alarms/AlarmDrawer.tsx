@@ -160,7 +160,9 @@ function Guidance({ detail }: { detail: AlarmDetail }) {
         <p>{local(detail.cause)}</p>
       </div>
       <div>
-        <h3>{t("detail.consequence")}</h3>
+        <h3>
+          {t("detail.consequence")}: {t(`detail.consequenceClass.${detail.consequence_class}`)}
+        </h3>
         <p>{local(detail.consequence)}</p>
       </div>
     </>

@@ -97,6 +97,7 @@ export const en = {
     minutes: "{{minutes}} min",
     cause: "Cause",
     consequence: "Consequence",
+    consequenceClass: { minor: "Minor", moderate: "Moderate", major: "Major", severe: "Severe" },
     correctiveAction: "Corrective action",
     journal: "Journal",
     reset: "Reset latch",

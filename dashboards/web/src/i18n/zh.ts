@@ -93,6 +93,7 @@ export const zh: Translation = {
     minutes: "{{minutes}} 分钟",
     cause: "原因",
     consequence: "后果",
+    consequenceClass: { minor: "轻微", moderate: "一般", major: "较大", severe: "重大" },
     correctiveAction: "处置措施",
     journal: "日志",
     reset: "复位锁存",
