@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from facility.circles import circle_of
+from facility.class_checks import check_rule
 from facility.equipment import EquipmentClass, RuleDefinition
 from facility.errors import Mistake
-from facility.life_safety import refusal
+from facility.grammar import Finding
+from facility.life_safety import refusal, rules_refusal
 from facility.model import Asset, Protocol
 from facility.names import asset_name
-from facility.overrides import overridden
+from facility.overrides import Entry, asset_rule, where_written
 from facility.priority import PriorityMatrix
 from facility.site_grammar import AssetDefaults, AssetEntry, SiteGrammar
 from facility.yaml_file import YamlFile, did_you_mean
@@ -52,7 +54,7 @@ class AssetReader:
             rules[entry.id] = self._rules(number, entry, equipment)
             self._check_parent(number, entry)
             self._check_address(number, asset)
-        self._check_commands(assets)
+        self._check_commands(assets, rules)
         return assets, rules
 
     def _wrong(self, number: int, key: str, message: str) -> None:
@@ -123,7 +125,7 @@ class AssetReader:
     def _commands(self, entry: AssetEntry) -> list[str]:
         return entry.commands if "commands" in entry.model_fields_set else self._defaults(entry).commands
 
-    def _check_commands(self, assets: Mapping[str, Asset]) -> None:
+    def _check_commands(self, assets: Mapping[str, Asset], rules: Mapping[str, Rules]) -> None:
         """Refuse commands on points that do not exist, and on everything that is about life safety."""
         numbers = {entry.id: number for number, entry in enumerate(self._entries.assets)}
         for asset in assets.values():
@@ -132,7 +134,7 @@ class AssetReader:
                 if name not in points:
                     message = f"{asset.equipment_class.name} has no point {name!r}{did_you_mean(name, points)}"
                     self._wrong(numbers[asset.id], "commands", message)
-                elif reason := refusal(assets, asset, name):
+                elif reason := refusal(assets, asset, name) or rules_refusal(rules[asset.id].values(), name):
                     self._wrong(numbers[asset.id], "commands", f"{reason}; remove {name} from 'commands'")
 
     def _check_parent(self, number: int, entry: AssetEntry) -> None:
@@ -160,14 +162,23 @@ class AssetReader:
 
     def _rules(self, number: int, entry: AssetEntry, equipment: EquipmentClass) -> Rules:
         rules = dict(equipment.rules)
-        for name, change in entry.rules.items():
-            place = ("assets", number, "rules", name)
-            if name not in rules:
-                message = f"{equipment.name} has no rule {name!r}{did_you_mean(name, equipment.rules)}"
-                self.mistakes.append(self._file.mistake(place, message))
-                continue
-            rules[name], findings = overridden(equipment, rules[name], change)
-            self.mistakes.extend(self._file.mistake((*place, *inner), message) for inner, message in findings)
-            if not change.enabled:
-                del rules[name]
+        for name, written in entry.rules.items():
+            made, findings = asset_rule(equipment, name, written)
+            self._tell(number, name, written, findings)
+            if made is not None:
+                rules[name] = made
+            elif not findings:
+                rules.pop(name, None)
+        if entry.rules:
+            self._check_rules(number, entry, equipment.model_copy(update={"rules": rules}))
         return {name: rule.under(self._matrix) for name, rule in rules.items()}
+
+    def _check_rules(self, number: int, entry: AssetEntry, as_it_is: EquipmentClass) -> None:
+        """Check all rules of an asset with overrides: one that nobody changed may be about one that was."""
+        for name, rule in as_it_is.rules.items():
+            self._tell(number, name, entry.rules.get(name, {}), check_rule(as_it_is, rule))
+
+    def _tell(self, number: int, name: str, written: Entry, findings: Iterable[Finding]) -> None:
+        place = ("assets", number, "rules", name)
+        for inner, message in where_written(written, findings):
+            self.mistakes.append(self._file.mistake((*place, *inner), message))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from facility.equipment import EquipmentClass, System
+from facility.equipment import EquipmentClass, RuleDefinition, System
 from facility.model import Asset
 
 
@@ -12,7 +12,12 @@ def class_refusal(equipment: EquipmentClass, point: str) -> str | None:
     """Return why a point of a class can never be commanded; ``None`` when nothing of life safety is about it."""
     if equipment.system is System.FIRE:
         return f"{equipment.name} belongs to the fire system, which is read and never operated"
-    if any(rule.life_safety and rule.point == point for rule in equipment.rules.values()):
+    return rules_refusal(equipment.rules.values(), point)
+
+
+def rules_refusal(rules: Iterable[RuleDefinition], point: str) -> str | None:
+    """Return why a point that rules watch can never be commanded; ``None`` when none of them is for life safety."""
+    if any(rule.life_safety and rule.point == point for rule in rules):
         return f"{point} is watched for life safety and is read only"
     return None
 

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from facility.definition import LocalText
 from facility.equipment import RuleDefinition
 from facility.model import Asset, Connection, SiteDescription, Space, WrittenConnection
-from facility.overrides import difference
+from facility.overrides import difference, written_rule
 from facility.priority import SHIPPED_MATRIX, PriorityMatrix, written_matrix
 
 
@@ -33,6 +33,11 @@ def site_text(description: SiteDescription) -> str:
         ],
         "assets": [_asset(entry, description.rules.get(entry.id, {})) for entry in description.assets.values()],
     }
+    return yaml_text(document)
+
+
+def yaml_text(document: Mapping[str, Any]) -> str:
+    """Return plain values as people write them."""
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
     yaml.allow_unicode = True
@@ -75,7 +80,7 @@ def _asset(asset: Asset, rules: Mapping[str, RuleDefinition]) -> dict[str, Any]:
     parent = {} if asset.parent_id is None else {"parent": asset.parent_id}
     address = {"address": dict(asset.address)} if asset.address else {}
     commands = {"commands": list(asset.commands)} if asset.commands else {}
-    overrides = _overrides(asset, rules)
+    entries = _rules(asset, rules)
     return {
         "id": asset.id,
         "class": asset.equipment_class.name,
@@ -86,14 +91,15 @@ def _asset(asset: Asset, rules: Mapping[str, RuleDefinition]) -> dict[str, Any]:
         "profile": asset.profile,
         **address,
         **commands,
-        **({"rules": overrides} if overrides else {}),
+        **({"rules": entries} if entries else {}),
     }
 
 
-def _overrides(asset: Asset, rules: Mapping[str, RuleDefinition]) -> dict[str, Any]:
-    overrides = {}
-    for name, rule in asset.equipment_class.rules.items():
-        change = difference(rule, rules[name]) if name in rules else {"enabled": False}
-        if change:
-            overrides[name] = change
-    return overrides
+def _rules(asset: Asset, rules: Mapping[str, RuleDefinition]) -> dict[str, Any]:
+    """Return what an asset has besides or instead of its class's rules."""
+    of_class = asset.equipment_class.rules
+    entries = {
+        name: difference(rule, rules[name]) if name in rules else {"enabled": False} for name, rule in of_class.items()
+    }
+    own = {name: written_rule(rule) for name, rule in rules.items() if name not in of_class}
+    return {name: entry for name, entry in entries.items() if entry} | own

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
-from facility.conditions import COMPUTED, LimitSide
 from facility.definition import Definition, LocalText
 from facility.model import Protocol
 from facility.priority import ConsequenceClass, Priority, ResponseBand
@@ -19,49 +18,12 @@ def _in_both_languages(name: object) -> object:
     return {"en": name, "zh": name} if isinstance(name, str) else name
 
 
-def _as_limit(limit: object) -> object:
-    return limit if limit is None or isinstance(limit, dict) else {"value": limit}
-
-
 def _as_list(entries: object) -> object:
     return [] if entries is None else entries
 
 
 Name = Annotated[LocalText, BeforeValidator(_in_both_languages)]
 """A name in two languages, or one text for both."""
-
-
-class LimitEntry(Definition):
-    """A limit: a number in the point's unit, or a text with a unit, such as ``176 degF``."""
-
-    model_config = ConfigDict(allow_inf_nan=True)  # told in better words where units are known
-
-    instead: ClassVar = {"priority": COMPUTED}
-
-    value: float | str
-    consequence_class: ConsequenceClass | None = None
-    time_to_respond_min: float | None = Field(default=None, gt=0.0)
-
-
-class RuleEntry(Definition):
-    """What a site changes of a class's rule; what is absent stays as the class has it."""
-
-    instead: ClassVar = {"priority": COMPUTED}
-
-    enabled: bool = True
-    limits: dict[LimitSide, Annotated[LimitEntry | None, BeforeValidator(_as_limit)]] | None = None
-    """``null`` takes a limit of the class away."""
-    deadband: float | None = None
-    on_delay_s: float | None = None
-    off_delay_s: float | None = None
-    states: list[str] | None = None
-    timeout_s: float | None = None
-    consequence_class: ConsequenceClass | None = None
-    time_to_respond_min: float | None = None
-    acknowledge: bool | None = None
-    latched: bool | None = None
-    order: str | None = None
-    """``null``: the alarm opens no order."""
 
 
 class SiteEntry(Definition):
@@ -110,7 +72,8 @@ class AssetEntry(AssetDefaults):
     id: Id
     class_name: str = Field(alias="class")
     name: Name | None = None
-    rules: dict[str, RuleEntry] = Field(default_factory=dict)
+    rules: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """By name: what it changes of its class's rule, or a whole rule of its own (:mod:`facility.overrides`)."""
 
 
 class SiteGrammar(Definition):

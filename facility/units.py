@@ -27,6 +27,19 @@ def conversion(source: str, target: str) -> tuple[float, float]:
     return (1.0, 0.0) if source == target else _conversion(source, target)
 
 
+@cache
+def difference_scale(source: str, target: str) -> float:
+    """Return the factor from differences in one unit to differences in another: 10 degC apart are 18 degF apart.
+
+    Raises:
+        UnitError: A unit is unknown, or the two do not measure the same quantity.
+    """
+    try:
+        return float(_registry().Quantity(1.0, _difference(source)).to(_difference(target)).magnitude)
+    except pint.PintError as error:
+        raise _unlike(source, target) from error
+
+
 def is_known(unit: str) -> bool:
     """Tell whether pint knows the unit."""
     try:
@@ -109,11 +122,15 @@ def _conversion(source: str, target: str) -> tuple[float, float]:
         offset = quantity(0.0, _unit(source)).to(_unit(target)).magnitude
         scale = quantity(1.0, _difference(source)).to(_difference(target)).magnitude
     except pint.PintError as error:
-        raise UnitError(
-            f"{source or 'a number without a unit'} cannot become {target or 'a number without a unit'}: they measure "
-            f"different things. Check the unit on both sides."
-        ) from error
+        raise _unlike(source, target) from error
     return scale, offset
+
+
+def _unlike(source: str, target: str) -> UnitError:
+    return UnitError(
+        f"{source or 'a number without a unit'} cannot become {target or 'a number without a unit'}: they measure "
+        f"different things. Check the unit on both sides."
+    )
 
 
 def _difference(unit: str) -> pint.Unit:
