@@ -14,16 +14,16 @@ from facility.model import Point, Rule
 
 COMPUTED = "~"
 
+_CONSEQUENCE = {"consequence_class", "time_to_respond_min"}
+"""Of a limit: they count by the priority that they make."""
+
 
 def of_rule(rule: Rule, point: Point) -> str:
     """Return the fingerprint of a rule's condition on its point."""
     condition = rule.definition.condition
     codes = [point.definition.states[name] for name in named_states(condition)]
-    own = {"consequence_class", "time_to_respond_min"}  # they count by the priority that they make
-    semantic = condition.model_dump_json(exclude={"states": True, "allowed": True, "limits": {"__all__": own}})
-    limits = condition.limits if isinstance(condition, Limited | MovingThreshold) else {}
-    priorities = [int(rule.definition.priority), *(int(limit.priority or 0) for limit in limits.values())]
-    return _digest(f"{point.key} {priorities} {semantic} {sorted(codes)}")
+    semantic = condition.model_dump_json(exclude={"states": True, "allowed": True, "limits": {"__all__": _CONSEQUENCE}})
+    return _digest(f"{point.key} {_priorities(rule)} {semantic} {sorted(codes)}")
 
 
 def of_computed(rule: Rule, point: Point, refers: str) -> str:
@@ -34,13 +34,20 @@ def of_computed(rule: Rule, point: Point, refers: str) -> str:
         point: Its own point.
         refers: All that it refers to besides: other points with units and states, rules, gate.
     """
-    semantic = rule.definition.condition.model_dump_json()
-    return COMPUTED + _digest(f"{point.key} {int(rule.definition.priority)} {semantic} {refers}")[len(COMPUTED) :]
+    semantic = rule.definition.condition.model_dump_json(exclude={"limits": {"__all__": _CONSEQUENCE}})
+    return COMPUTED + _digest(f"{point.key} {_priorities(rule)} {semantic} {refers}")[len(COMPUTED) :]
 
 
 def is_computed(text: str) -> bool:
     """Tell whether a fingerprint is of a rule that was decided on something computed, on times of the gateway."""
     return text.startswith(COMPUTED)
+
+
+def _priorities(rule: Rule) -> list[int]:
+    """Return the rule's priority and those of its limits; 0: as the rule."""
+    condition = rule.definition.condition
+    limits = condition.limits if isinstance(condition, Limited | MovingThreshold) else {}
+    return [int(rule.definition.priority), *(int(limit.priority or 0) for limit in limits.values())]
 
 
 def named_states(condition: Condition) -> list[str]:

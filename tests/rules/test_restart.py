@@ -1,18 +1,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import Engine
 
 from facility.conditions import Condition, LimitDefinition, LimitSide, Threshold
-from facility.model import Facility
-from facility.priority import ConsequenceClass
+from facility.equipment import RuleDefinition
+from facility.model import Facility, Point, Rule
+from facility.priority import SHIPPED_MATRIX, ConsequenceClass, Priority, ResponseBand
+from facility.priority import edited as edited_with
 from facility.quality import Quality
 from facility.samples import SampleBatch
 from facility.storage.database import metadata
 from rules.engine import RuleEngine
-from rules.fingerprint import of_rule
+from rules.fingerprint import of_computed, of_rule
 from rules.repository import load_states, save_states
 from rules.state import Phase, SavedState
 from tests.rules.plant import (
@@ -221,6 +225,21 @@ def test_a_fingerprint_knows_meaning_and_ignores_words() -> None:
     assert fingerprint_of(plant([(MODE, broken("jammed", "burnt"))])) == fingerprint_of(
         plant([(MODE, broken("burnt", "jammed"))])
     )
+
+
+@pytest.mark.parametrize("of", [of_rule, lambda rule, point: of_computed(rule, point, "")])
+def test_a_fingerprint_knows_a_priority_and_not_how_it_came_about(of: Callable[[Rule, Point], str]) -> None:
+    facility = plant([(TEMPERATURE, hot())])
+    rule, point = facility.rules[1], facility.points[TEMPERATURE]
+
+    def fingerprint(definition: RuleDefinition) -> str:
+        return of(replace(rule, definition=definition), point)
+
+    sooner = rule.definition.model_copy(update={"time_to_respond_min": 14.0})
+    assert (sooner.priority, fingerprint(sooner)) == (Priority.MEDIUM, fingerprint(rule.definition))
+    severe = {ConsequenceClass.SEVERE: dict.fromkeys([ResponseBand.PROMPT, ResponseBand.SOON], Priority.HIGH)}
+    under = rule.definition.under(edited_with(SHIPPED_MATRIX, severe))  # only the outer limit's priority falls
+    assert (under.priority, fingerprint(under) == fingerprint(rule.definition)) == (Priority.MEDIUM, False)
 
 
 def lost(second: float) -> SampleBatch:
