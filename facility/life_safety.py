@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from facility.equipment import EquipmentClass, RuleDefinition, System
-from facility.model import Asset
+from facility.model import Asset, Facility, Point
 
 
 def class_refusal(equipment: EquipmentClass, point: str) -> str | None:
@@ -28,6 +28,12 @@ def refusal(assets: Mapping[str, Asset], asset: Asset, point: str) -> str | None
         if each.equipment_class.system is System.FIRE and each is not asset:
             return f"{asset.id} belongs to {each.id} of the fire system, which is read and never operated"
     return class_refusal(asset.equipment_class, point)
+
+
+def point_refusal(facility: Facility, point: Point) -> str | None:
+    """Return why a point can never be commanded: as :func:`refusal`, or by a rule that its asset alone has."""
+    rules = (rule.definition for rule in facility.rules.values() if rule.point_key == point.key)
+    return refusal(facility.assets, facility.assets[point.asset_id], point.name) or rules_refusal(rules, point.name)
 
 
 def _with_parents(assets: Mapping[str, Asset], asset: Asset) -> Iterator[Asset]:

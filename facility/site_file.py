@@ -34,7 +34,7 @@
         commands: [speed_setpoint]              # what people may command; without this line, nothing
         rules:
           vibration_high: {limits: {high: 3.5, high_high: 6 mm/s}, on_delay_s: 20}
-          dry_run: {enabled: false}
+          dry_run: {enabled: false}           # a name that its class does not have: a rule of its own
 
 What an asset does not say comes from its class's ``defaults``, and then: its name from its id, its space from the one
 outermost space, its connection where the site has only one, its profile as ``lift-mqtt`` from class and protocol.

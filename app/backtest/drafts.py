@@ -40,7 +40,7 @@ def draft_of(facility: Facility, rule: Rule, written: Mapping[str, Any]) -> Rule
     try:
         definition = RuleDefinition.model_validate(
             {**rule.definition.model_dump(), **written, "name": rule.definition.name}
-        )
+        ).under(facility.priority_matrix)
     except ValidationError as error:
         raise ConfigurationError(
             [Mistake(f"{place}, {'.'.join(map(str, each['loc']))}", 0, each["msg"]) for each in error.errors()]

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, insert, update
 
 from facility.clock import NS_PER_S
 from facility.errors import ForbiddenError, InvalidCommandError, StaleCommandError
-from facility.life_safety import refusal
+from facility.life_safety import point_refusal
 from facility.model import Facility
 from facility.storage.outbox import Topic, announce
 from facility.units import display_unit
@@ -136,7 +136,7 @@ def _writable(site: Site, point_key: int) -> Writable:
     point = site.facility.points.get(point_key)
     if point is None:
         raise InvalidCommandError(f"There is no point {point_key}. GET /api/facility lists all points with their keys.")
-    reason = refusal(site.facility.assets, site.facility.assets[point.asset_id], point.name)
+    reason = point_refusal(site.facility, point)
     if reason is not None:  # whatever the files say
         raise InvalidCommandError(f"{point.address} is never commanded: {reason}.")
     writable = site.writables.get(point_key)

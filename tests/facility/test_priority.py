@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pickle
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from facility.class_files import load_classes
 from facility.conditions import LimitDefinition, LimitSide, Threshold
 from facility.equipment import RuleDefinition
 from facility.priority import (
@@ -24,6 +27,7 @@ from facility.priority import (
     read_matrix,
     written_matrix,
 )
+from facility.site_file import parse_site
 from tests.facilities import text
 
 EVERYTHING_LOW = edited(
@@ -160,3 +164,26 @@ def test_what_is_written_of_a_rule_has_no_priority() -> None:
     assert RuleDefinition.model_validate_json(written).under(EVERYTHING_LOW) == rule(consequence_class="major").under(
         EVERYTHING_LOW
     )
+
+
+GUIDE = (Path(__file__).parents[2] / "docs/priorities.md").read_text(encoding="utf-8")
+
+
+def test_engineers_read_the_matrix_that_is_shipped() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (\d) \| (\d) \| (\d) \| (\d) \|$", GUIDE, re.MULTILINE)
+    assert {grave: list(map(int, row)) for grave, *row in rows} == {
+        grave: list(row.values()) for grave, row in written_matrix(SHIPPED_MATRIX).items()
+    }
+
+
+def test_what_engineers_read_about_a_site_is_a_site() -> None:
+    _, edited_site, own_rule = re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)
+    head = (
+        "site: {id: house, name: House, time_zone: UTC}\nspaces: [{id: house, kind: building}]\n"
+        "connections: [{id: line, protocol: modbus, host: h, port: 502}]\n"
+    )
+    site = parse_site("site.yaml", head + edited_site + own_rule.partition("\n")[2], load_classes(), {})
+    priorities = {name: rule.priority for name, rule in site.rules["pump-1"].items()}
+    assert priorities["seal_leak"] is Priority.CRITICAL
+    assert priorities["bearing_warming"] is Priority.HIGH
+    assert priorities["bearing_temperature_high"] is Priority.HIGH  # moderate, soon: 2 in this site

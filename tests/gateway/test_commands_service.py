@@ -135,6 +135,16 @@ def test_a_later_command_takes_the_place_of_the_one_before_only_when_the_device_
     assert desk.journal(before)[-1] == ("superseded", "Watchkeeper", f"by command {later.id}")
 
 
+def test_a_point_that_an_assets_own_rule_watches_for_life_safety_is_never_commanded(desk: Desk) -> None:
+    facility, key = desk.site.facility, desk.key(SETPOINT)
+    like = next(iter(facility.rules.values()))
+    definition = like.definition.model_copy(update={"life_safety": True, "point": facility.points[key].name})
+    guard = replace(like, id=999, asset_id=facility.points[key].asset_id, point_key=key, definition=definition)
+    desk.site = replace(desk.site, facility=replace(facility, rules={**facility.rules, guard.id: guard}))
+    with pytest.raises(InvalidCommandError, match="watched for life safety and is read only"):
+        desk.ask(desk.asked(SETPOINT, 1200.0))
+
+
 def test_a_point_held_at_another_priority_is_taken_back_first(desk: Desk) -> None:
     number = confirm(desk)
     point = desk.site.facility.points[desk.key(SETPOINT)]
