@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from enum import StrEnum
 from functools import partial
 
 from sqlalchemy import Engine
 
 from app.system import OpenSource, own_gateway
-from facility.class_files import load_classes
 from facility.clock import Clock
 from facility.errors import ConfigurationError, Mistake
 from facility.model import Facility
 from facility.settings import Settings
 from facility.storage.database import reading
-from facility.storage.repository import load_description
+from facility.storage.repository import written_connections
 from gateway.bus import site
 from gateway.bus.client import BusAddress
 from gateway.bus.receiver import Receiver
@@ -48,7 +46,7 @@ def source_of(role: RoleName, settings: Settings) -> OpenSource:
 
     def gateways_elsewhere(facility: Facility, database: Engine, inbox: Inbox, _clock: Clock) -> Receiver:
         with reading(database) as connection:
-            written = load_description(connection, load_classes(), os.environ).written_connections
+            written = written_connections(connection)
         return Receiver(
             address=address,
             topics=topics,

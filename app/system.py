@@ -23,7 +23,9 @@ from app.baseline_fitting import BaselineFitting, FittingThread
 from app.engine import Commit, EngineThread
 from app.history_thread import HistoryThread
 from app.history_tidying import tidied
+from app.live_site import LiveSite
 from app.retirement import retire_what_is_gone
+from app.rule_change import RunningRules, gateways_elsewhere_told, own_gateway_told
 from app.rules_begin import begin_rules
 from app.site_change import RunningSite
 from dashboards.api import create_app
@@ -56,6 +58,8 @@ from gateway.gateway import Gateway
 from gateway.inbox import Inbox, urgent_points
 from gateway.profiles import all_profiles, driver_configs
 from gateway.rollover import Totals
+from people.model import SYSTEM
+from rules.changes.service import record_site_file
 
 log = structlog.get_logger(__name__)
 
@@ -187,7 +191,8 @@ def prepare_facility(settings: Settings, database: Engine, clock: Clock) -> Faci
     with database.begin() as connection:
         if site is not None and settings.site_file is not None:
             reason = f"start with {settings.site_file.name}"
-            import_site(connection, site, author="system", reason=reason, now_ns=now_ns)
+            decisions = import_site(connection, site, author=SYSTEM.login, reason=reason, now_ns=now_ns)
+            record_site_file(connection, decisions, author=SYSTEM, reason=reason, now_ns=now_ns)
         facility = load_facility(connection, classes, os.environ)
         retire_what_is_gone(connection, facility, now_ns=now_ns)
         # Whoever reads the outbox begins at its end; what another process may still be reading stays.
@@ -244,7 +249,8 @@ def assemble(
         clock=clock,
         on_commit=committed,
     )
-    writables = writable_points(facility, all_profiles(settings.profile_folder))
+    profiles = all_profiles(settings.profile_folder)
+    writables = writable_points(facility, profiles)
     site = Site(facility=facility, writables=writables)
     commander = Commander(database=database, devices=gateway, site=site, clock=clock, on_change=hub.wake)
     services = Services(
@@ -263,16 +269,14 @@ def assemble(
         gateways=gateway.gateways if isinstance(gateway, Receiver) else {},
         metrics_token=settings.metrics_token,
     )
+    live = LiveSite(database=database, engine=engine, inbox=inbox, services=services, clock=clock, profiles=profiles)
     if isinstance(gateway, Gateway):
         services.site = RunningSite(
-            database=database,
-            engine=engine,
-            gateway=gateway,
-            inbox=inbox,
-            services=services,
-            clock=clock,
-            profile_folder=settings.profile_folder,
+            live=live, gateway=gateway, inbox=inbox, clock=clock, profile_folder=settings.profile_folder
         )
+        services.rules = RunningRules(live, partial(own_gateway_told, gateway))
+    elif isinstance(gateway, Receiver):
+        services.rules = RunningRules(live, partial(gateways_elsewhere_told, gateway))
     fitting = BaselineFitting(
         database=database,
         history=history,

@@ -18,7 +18,20 @@ from starlette.responses import Response
 from dashboards.metrics import registry_of
 from dashboards.problems import add_problem_handlers
 from dashboards.recent import NOTE_PERIOD_S, Recent
-from dashboards.routes import alarms, backtests, commands, facility, gateway, live, metrics, session, site, workorders
+from dashboards.routes import (
+    alarms,
+    backtests,
+    commands,
+    facility,
+    gateway,
+    live,
+    metrics,
+    rule_changes,
+    rules,
+    session,
+    site,
+    workorders,
+)
 from dashboards.schemas import Problem
 from dashboards.services import Services
 
@@ -50,7 +63,7 @@ def create_app(services: Services) -> FastAPI:
     app.state.recent = recent
     app.state.metrics = registry_of(services)
     add_problem_handlers(app)
-    for part in (session, facility, site, alarms, workorders, commands, backtests, gateway, metrics, live):
+    for part in (session, facility, site, rules, rule_changes, alarms, workorders, commands, backtests, gateway, metrics, live):
         app.include_router(part.router)
     add_console(app, CONSOLE)
     return app

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine
 
 from alarms import repository as alarms
 from dashboards.command_views import command_view
+from dashboards.rule_views import rule_change_view
 from dashboards.views import alarm_views, moment, order_views, value_rows
 from facility.clock import Clock
 from facility.latest import LatestValues
@@ -23,6 +24,7 @@ from facility.model import Facility
 from facility.storage.database import reading
 from facility.storage.outbox import Announcement, Topic, announcements_after, last_seq
 from gateway.commands import repository as commands
+from rules.changes import repository as rule_changes
 from workorders import repository as workorders
 
 T = TypeVar("T")
@@ -142,13 +144,16 @@ class LiveHub:
         alarm_ids = [item.entity_id for item in items if item.topic is Topic.ALARM]
         order_ids = [item.entity_id for item in items if item.topic is Topic.WORK_ORDER]
         command_ids = [item.entity_id for item in items if item.topic is Topic.COMMAND]
+        change_ids = [item.entity_id for item in items if item.topic is Topic.RULE_CHANGE]
         seqs = {(item.topic, item.entity_id): item.seq for item in items}
         episodes = alarm_views(connection, self._facility, alarms.alarms_by_id(connection, alarm_ids))
         orders = order_views(connection, self._facility, workorders.work_orders_by_id(connection, order_ids))
         told = commands.commands_by_id(connection, command_ids)
+        changes = rule_changes.changes_by_id(connection, change_ids)
         data = {(Topic.ALARM, view.id): view.model_dump_json() for view in episodes}
         data |= {(Topic.WORK_ORDER, view.id): view.model_dump_json() for view in orders}
         data |= {(Topic.COMMAND, each.id): command_view(each).model_dump_json() for each in told}
+        data |= {(Topic.RULE_CHANGE, each.id): rule_change_view(each).model_dump_json() for each in changes}
         return {key: event_json(seqs[key], key[0], json) for key, json in data.items()}
 
     def _remember(self, events: Sequence[tuple[int, bytes]]) -> None:

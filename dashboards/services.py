@@ -20,6 +20,7 @@ from gateway.commands.service import Site
 from gateway.events import ConnectionStatus, GatewayStatus
 from gateway.loop_lag import LoopLag
 from people.model import Account
+from rules.changes.model import RuleChange
 
 
 class Queue(Protocol):
@@ -82,6 +83,18 @@ class Backtests(Protocol):
         ...
 
 
+class ChangeableRules(Protocol):
+    """Whoever can make revisions of rules live in the running system; see :mod:`rules.changes.service`."""
+
+    def approve(self, change_id: int, *, version: int, comment: str, actor: Account) -> RuleChange:
+        """Make all revisions of a change live; return when every part has taken them over."""
+        ...
+
+    def roll_back(self, rule_id: int, *, to: int, base: int, reason: str, actor: Account) -> RuleChange:
+        """Make an earlier revision of a rule live again; return when every part has taken it over."""
+        ...
+
+
 @dataclass(slots=True, kw_only=True)
 class Services:
     """The parts that routes reach through ``request.app.state.services``."""
@@ -113,6 +126,8 @@ class Services:
     """``None``: the site of this process changes only at its start."""
     backtests: Backtests | None = None
     """``None``: this process runs none."""
+    rules: ChangeableRules | None = None
+    """``None``: the rules do not run in this process."""
 
     @property
     def command_site(self) -> Site:

@@ -15,6 +15,8 @@ from facility.samples import Sample
 from gateway.breaker import backoff_s, draw_jitter
 from gateway.drivers.driver import Driver, DriverConfig, PointWrite
 from gateway.events import ConnectionState, ConnectionStatus
+from gateway.outflow import Outflow, policies_of
+from gateway.reporting import Policy
 from gateway.rollover import Totals
 from gateway.watchdog import StalledError, watched
 
@@ -65,6 +67,8 @@ class Reload:
     """Every connection that there shall be, in the order of the site."""
     fresh: Mapping[str, Line]
     """Those that begin, or begin anew."""
+    reports: Mapping[str, Mapping[int, Policy]]
+    """How the others report by exception from now on, by point."""
 
 
 class Gateway:
@@ -111,7 +115,9 @@ class Gateway:
         wanted = {config.connection.id: config for config in configs}
         same = {name for name, line in self._lines.items() if name in wanted and _is_same(line.config, wanted[name])}
         fresh = _opened([config for name, config in wanted.items() if name not in same], self._opener)
-        return Reload(connections=tuple(wanted), fresh=fresh)
+        return Reload(
+            connections=tuple(wanted), fresh=fresh, reports={name: policies_of(wanted[name]) for name in same}
+        )
 
     def apply(self, change: Reload) -> None:
         """Carry out a change from a thread that runs no event loop; return when it is done."""
@@ -131,7 +137,15 @@ class Gateway:
         for name in change.fresh:
             self._start(name)
 
+    def report_by(self, policies: Mapping[int, Policy]) -> None:
+        """Report these points by exception from now on, and no others; from any thread, and no connection notices."""
+        for line in self._lines.values():
+            points = {point.key for device in line.config.devices for point in device.points}
+            _report_by(line, {key: policies[key] for key in points & policies.keys()})
+
     def _take(self, change: Reload) -> None:
+        for name, policies in change.reports.items():
+            _report_by(self._lines[name], policies)
         self._lines = {name: change.fresh.get(name) or self._lines[name] for name in change.connections}
         self._show_statuses()
 
@@ -234,10 +248,14 @@ def _on_the_wire(config: DriverConfig) -> list[object]:
             device.settings,
             device.mapping,
             device.writes,
-            device.reports,
         )
         for device in config.devices
     ]
+
+
+def _report_by(line: Line, policies: Mapping[int, Policy]) -> None:
+    if isinstance(line.config.deliver, Outflow):
+        line.config.deliver.report_by(policies)
 
 
 def _now_s() -> float:

@@ -97,24 +97,36 @@ class Outflow:
             if len(batch) or checked.events or checked.acknowledge is not None:
                 self._deliver(checked if batch is checked.batch else replace(checked, batch=batch))
 
+    def report_by(self, policies: Mapping[int, Policy]) -> None:
+        """Leave out by other policies from now on, as after a change of rules; safe from any thread."""
+        with self._turn:
+            self._reporter = self._reporter.under(policies)
+
+
+def policies_of(config: DriverConfig) -> dict[int, Policy]:
+    """Return when values are news, by the keys of the points that report by exception."""
+    return {
+        point.key: device.reports[point.name]
+        for device in config.devices
+        for point in device.points
+        if point.name in device.reports
+    }
+
 
 def outflow_of(config: DriverConfig, totals: Totals) -> Outflow:
     """Return what a connection's deliveries pass, as its devices' profiles say."""
     points = {point.key: point for device in config.devices for point in device.points}
     counters: dict[int, tuple[Point, float, float]] = {}
-    policies: dict[int, Policy] = {}
     for device in config.devices:
         for point in device.points:
             if "rollover" in device.mapping[point.name]:
                 converter = PointConverter(point, device.mapping[point.name])
                 counters[point.key] = (point, converter.rollover, converter.offset)
-            if point.name in device.reports:
-                policies[point.key] = device.reports[point.name]
     return Outflow(
         status=config.status,
         clocks=Clocks(points, config.status, speed=config.clock.speed),
         unroller=Unroller(counters, totals),
-        reporter=Reporter(policies),
+        reporter=Reporter(policies_of(config)),
         deliver=config.deliver,
     )
 

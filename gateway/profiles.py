@@ -170,6 +170,24 @@ def driver_configs(
     return [replace(config, deliver=outflow_of(config, shared)) for config in configs]
 
 
+def report_policies(facility: Facility, profiles: Mapping[str, DeviceProfile]) -> dict[int, Policy]:
+    """Return when values are news, by the keys of the points that report by exception: it depends on their rules.
+
+    Raises:
+        ConfigurationError: A point must not report by exception as its rules are; lists every mistake.
+    """
+    mistakes: list[Mistake] = []
+    rules = rules_by_point(facility)
+    found: dict[int, Policy] = {}
+    for asset in facility.assets.values():
+        profile = profiles.get(asset.profile)
+        policies = {} if profile is None else _reports(facility, profile, asset, rules, mistakes)
+        found |= {point.key: policies[point.name] for point in facility.points_of(asset.id) if point.name in policies}
+    if mistakes:
+        raise ConfigurationError(list(dict.fromkeys(mistakes)))
+    return found
+
+
 def _read(path: Path, mistakes: list[Mistake]) -> DeviceProfile | None:
     try:
         file = read_yaml(path)

@@ -91,6 +91,20 @@ class Reporter:
             news[chosen] = self._judge(slots[chosen], batch, chosen)
         return news
 
+    def under(self, policies: Mapping[int, Policy]) -> Reporter:
+        """Return a reporter by other policies that knows what was reported last, and holds it against those."""
+        other = Reporter(policies)
+        known = [(int(other._slot[key]), int(self._slot[key])) for key in policies if self._knows(key)]
+        if known:
+            new, old = np.array(known, np.int64).T
+            other._remember(new, self._value[old], self._quality[old], self._source_ns[old], self._gateway_ns[old])
+        return other
+
+    def _knows(self, key: int) -> bool:
+        """Tell whether anything was ever reported of a point."""
+        slot = self._slot[min(key, len(self._slot) - 1)]
+        return bool(slot >= 0 and self._gateway_ns[slot] != _UNSEEN)
+
     def _judge(
         self, slots: npt.NDArray[np.int64], batch: SampleBatch, rows: npt.NDArray[np.intp]
     ) -> npt.NDArray[np.bool_]:

@@ -29,6 +29,10 @@ class Permission(StrEnum):
     COMMAND_DEVICE = "command_device"
     """Write to a device; a point's profile narrows it to some roles."""
     CHANGE_SITE = "change_site"
+    CHANGE_RULES = "change_rules"
+    """Propose a change of rules, and withdraw it."""
+    APPROVE_RULES = "approve_rules"
+    """Review what somebody else proposed, and roll a rule back."""
 
 
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
@@ -50,6 +54,8 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.EXECUTE_ORDER,
             Permission.COMMAND_DEVICE,
             Permission.CHANGE_SITE,
+            Permission.CHANGE_RULES,
+            Permission.APPROVE_RULES,
         }
     ),
     Role.TECHNICIAN: frozenset({Permission.VIEW, Permission.EXECUTE_ORDER}),

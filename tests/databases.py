@@ -9,13 +9,19 @@ from collections.abc import Iterator
 from sqlalchemy import Connection, Engine, create_engine, make_url
 
 import facility.storage.tables
+import rules.changes.tables
 import rules.tables
 import workorders.tables  # and with it the tables of alarms, people and the outbox
 from facility.storage.database import metadata
 from people.model import Account, Role
 from people.service import create_account
 
-_STAGES = (facility.storage.tables, rules.tables, workorders.tables)  # imported so that the metadata has every table
+_STAGES = (
+    facility.storage.tables,
+    rules.changes.tables,
+    rules.tables,
+    workorders.tables,
+)  # imported so that the metadata has every table
 
 
 @contextlib.contextmanager

@@ -24,6 +24,7 @@ class Topic(StrEnum):
     ALARM = "alarm"
     WORK_ORDER = "work_order"
     COMMAND = "command"
+    RULE_CHANGE = "rule_change"
 
 
 class Announcement(NamedTuple):

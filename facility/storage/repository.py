@@ -39,6 +39,7 @@ __all__ = [
     "load_description",
     "load_facility",
     "save_device_events",
+    "written_connections",
 ]
 
 _PLACE = "database"
@@ -111,9 +112,14 @@ def load_description(
         connections=facility.connections,
         assets=facility.assets,
         rules=rules,
-        written_connections={row.id: _written(row) for row in _living(connection, tables.connection)},
+        written_connections=written_connections(connection),
         priority_matrix=facility.priority_matrix,
     )
+
+
+def written_connections(connection: SqlConnection) -> dict[str, WrittenConnection]:
+    """Return the site's connections as people wrote them, by id."""
+    return {row.id: _written(row) for row in _living(connection, tables.connection)}
 
 
 def keys_of_kind(connection: SqlConnection, kind: PointKind) -> set[int]:

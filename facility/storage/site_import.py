@@ -1,12 +1,12 @@
 """Writes a site's description into the database.
 
-Keys of what stays never change, what goes is retired, and every change is journalled with its author and reason.
+Keys of what stays never change, what goes is retired, and every change is journalled with its author and reason. About
+rules a file decides only where it changed itself (:mod:`facility.storage.rule_import`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, bindparam, insert, select, update
@@ -14,10 +14,10 @@ from sqlalchemy import Connection, Table, bindparam, insert, select, update
 from facility.errors import ConfigurationError, Mistake
 from facility.model import SiteDescription, WrittenConnection
 from facility.priority import SHIPPED_MATRIX, written_matrix
-from facility.storage.tables import asset, configuration_change, point, rule, site, space
+from facility.storage.configuration_journal import Change, Import, Row, write_down
+from facility.storage.rule_import import RuleDecision, import_rules
+from facility.storage.tables import asset, point, site, space
 from facility.storage.tables import connection as connection_table
-
-Row = dict[str, Any]
 
 
 class _Kind(NamedTuple):
@@ -33,38 +33,34 @@ _SPACE = _Kind(space, ("id",))
 _CONNECTION = _Kind(connection_table, ("id",))
 _ASSET = _Kind(asset, ("id",))
 _POINT = _Kind(point, ("asset_id", "name"))
-_RULE = _Kind(rule, ("asset_id", "name"))
 
-_UNJOURNALLED = frozenset({"position", "retired_ns", "key", "site_id", "point_key", "system"})
+_UNJOURNALLED = frozenset({"position", "retired_ns", "key", "site_id", "system"})
 """Bookkeeping that no person wrote."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Import:
-    """One import: its transaction, and what every row of the journal says."""
-
-    connection: Connection
-    author: str
-    reason: str
-    now_ns: int
-
-
-def import_site(connection: Connection, description: SiteDescription, *, author: str, reason: str, now_ns: int) -> None:
+def import_site(
+    connection: Connection, description: SiteDescription, *, author: str, reason: str, now_ns: int
+) -> list[RuleDecision]:
     """Make the database hold the site as described, in the caller's transaction.
 
     Importing the same description again changes nothing.
+
+    Returns:
+        What it changed of rules that were there before, for their history.
 
     Raises:
         ConfigurationError: The database holds another site.
     """
     _refuse_other_site(connection, description.site_id)
-    run = _Import(connection=connection, author=author, reason=reason, now_ns=now_ns)
+    run = Import(connection=connection, author=author, reason=reason, now_ns=now_ns)
     _bring_up_to_date(run, _SITE, [_site_row(description)])
     _bring_up_to_date(run, _SPACE, _space_rows(description))
     _bring_up_to_date(run, _CONNECTION, _connection_rows(description))
     _bring_up_to_date(run, _ASSET, _asset_rows(description))
     _bring_up_to_date(run, _POINT, _point_rows(description))
-    _bring_up_to_date(run, _RULE, _rule_rows(description, _point_keys(connection)))
+    keys = _point_keys(connection)
+    classes = {entry.id: entry.equipment_class for entry in description.assets.values()}
+    return import_rules(run, _rule_rows(description, keys), classes, keys)
 
 
 def _refuse_other_site(connection: Connection, site_id: str) -> None:
@@ -169,7 +165,7 @@ def _point_keys(connection: Connection) -> dict[tuple[str, str], int]:
     return {(row.asset_id, row.name): row.key for row in rows}
 
 
-def _bring_up_to_date(run: _Import, kind: _Kind, wanted: Sequence[Row]) -> None:
+def _bring_up_to_date(run: Import, kind: _Kind, wanted: Sequence[Row]) -> None:
     rows = [row._asdict() for row in run.connection.execute(select(kind.table))]
     held = {_identity(kind, row): row for row in rows}
     lives = "retired_ns" in kind.table.c
@@ -180,13 +176,13 @@ def _bring_up_to_date(run: _Import, kind: _Kind, wanted: Sequence[Row]) -> None:
         _retire(run, kind, [row for name, row in held.items() if name not in wished and row["retired_ns"] is None])
 
 
-def _insert(run: _Import, kind: _Kind, rows: Sequence[Row]) -> None:
+def _insert(run: Import, kind: _Kind, rows: Sequence[Row]) -> None:
     if rows:
         run.connection.execute(insert(kind.table), rows)
         _journal(run, kind, [(None, row) for row in rows])
 
 
-def _update(run: _Import, kind: _Kind, pairs: Iterable[tuple[Row, Row]]) -> None:
+def _update(run: Import, kind: _Kind, pairs: Iterable[tuple[Row, Row]]) -> None:
     changed = [(before, after) for before, after in pairs if any(before[key] != after[key] for key in after)]
     if not changed:
         return
@@ -199,7 +195,7 @@ def _update(run: _Import, kind: _Kind, pairs: Iterable[tuple[Row, Row]]) -> None
     _journal(run, kind, [(before, after) for before, after in was if _meant(before) != _meant(after)])
 
 
-def _retire(run: _Import, kind: _Kind, rows: Sequence[Row]) -> None:
+def _retire(run: Import, kind: _Kind, rows: Sequence[Row]) -> None:
     if not rows:
         return
     statement = update(kind.table).values(retired_ns=run.now_ns)
@@ -209,22 +205,11 @@ def _retire(run: _Import, kind: _Kind, rows: Sequence[Row]) -> None:
     _journal(run, kind, [(row, None) for row in rows])
 
 
-def _journal(run: _Import, kind: _Kind, changes: Sequence[tuple[Row | None, Row | None]]) -> None:
-    if kind is _POINT or not changes:
-        return  # points come and go with their asset's class; nobody decides about one
-    rows = [
-        {
-            "at_ns": run.now_ns,
-            "author": run.author,
-            "reason": run.reason,
-            "kind": kind.table.name,
-            "entity": "/".join(_identity(kind, before or after or {})),
-            "before": _meant(before),
-            "after": _meant(after),
-        }
-        for before, after in changes
-    ]
-    run.connection.execute(insert(configuration_change), rows)
+def _journal(run: Import, kind: _Kind, changes: Sequence[tuple[Row | None, Row | None]]) -> None:
+    if kind is not _POINT:  # points come and go with their asset's class; nobody decides about one
+        entities = ["/".join(_identity(kind, before or after or {})) for before, after in changes]
+        lines = zip(entities, changes, strict=True)
+        write_down(run, kind.table.name, [Change(entity, _meant(was), _meant(now)) for entity, (was, now) in lines])
 
 
 def _identity(kind: _Kind, row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -232,8 +217,5 @@ def _identity(kind: _Kind, row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _meant(row: Row | None) -> Row | None:
-    """Return what a person decided about; a rule's own number is not among it."""
-    if row is None:
-        return None
-    numbered = isinstance(row.get("id"), int)
-    return {key: value for key, value in row.items() if key not in _UNJOURNALLED and not (numbered and key == "id")}
+    """Return what a person decided about."""
+    return None if row is None else {key: value for key, value in row.items() if key not in _UNJOURNALLED}

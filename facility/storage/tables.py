@@ -6,7 +6,19 @@ gets a ``retired_ns`` and, if it comes back, its old key.
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, Integer, String, Table, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    UniqueConstraint,
+    true,
+)
 
 from facility.storage.database import metadata
 
@@ -90,8 +102,16 @@ rule = Table(
     Column("asset_id", ForeignKey("asset.id"), nullable=False),
     Column("name", String(64), nullable=False),
     Column("point_key", ForeignKey("point.key"), nullable=False),
+    # The live one; of a rule that is off, what it was last.
     Column("definition", JSON, nullable=False),
+    # Grows by one with every decision about the rule; a proposal names the one that it builds on.
+    Column("revision", Integer, nullable=False, server_default="1"),
+    # True: what is live is what the site file last said. False: somebody decided otherwise since.
+    Column("follows_file", Boolean, nullable=False, server_default=true()),
+    # What the site file last said, where the live rule does not follow it; null: it does not have the rule.
+    Column("file_definition", JSON(none_as_null=True)),
     Column("position", Integer, nullable=False),
+    # Null: it is on.
     Column("retired_ns", BigInteger),
     UniqueConstraint("asset_id", "name"),
 )

@@ -122,6 +122,11 @@ class Receiver:
         self._loop = asyncio.get_running_loop()
         await self._client.run()
 
+    def configure(self, configuration: bytes) -> None:
+        """Have gateways read by another configuration of the same points; from any thread."""
+        self._configuration = configuration
+        self._client.publish(self._topics.configuration, configuration, retain=True)
+
     async def write(self, write: PointWrite) -> None:
         """Have the point's gateway write; see :meth:`gateway.drivers.driver.Driver.write`.
 

@@ -1,0 +1,109 @@
+"""The site of a running process, taken over by each part when it changes: the common way of site files and rules.
+
+What changes is checked as a whole before anything is committed, on the engine's own thread, so that nothing of rules
+and alarms moves meanwhile. One change follows the other.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine
+
+from app.engine import EngineThread
+from app.retirement import retire_what_is_gone
+from app.rules_begin import begin_rules
+from dashboards.services import Services
+from facility.clock import Clock
+from facility.model import Facility
+from gateway.commands.service import Site
+from gateway.commands.writables import writable_points
+from gateway.inbox import Inbox, urgent_points
+from gateway.profiles import DeviceProfile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What a change makes of the site: checked, written into the open transaction, and not seen by anyone yet."""
+
+    facility: Facility
+    profiles: Mapping[str, DeviceProfile]
+    finish: Callable[[], None]
+    """What remains to be done once it is committed, outside the engine's thread: telling the gateway."""
+
+
+Install = Callable[[Connection, int], Step]
+"""Writes a change in a transaction at a time, or raises and leaves everything as it was."""
+
+
+class LiveSite:
+    """Takes changes of the site into a running process."""
+
+    def __init__(
+        self,
+        *,
+        database: Engine,
+        engine: EngineThread,
+        inbox: Inbox,
+        services: Services,
+        clock: Clock,
+        profiles: Mapping[str, DeviceProfile],
+    ) -> None:
+        self.profiles = profiles
+        """As the gateway last took them over."""
+        self._database = database
+        self._engine = engine
+        self._inbox = inbox
+        self._services = services
+        self._clock = clock
+        self._turn = threading.Lock()
+
+    @property
+    def facility(self) -> Facility:
+        """Return the site as it is; from within an ``install`` it stays so until its end."""
+        return self._services.facility
+
+    def change(self, install: Install) -> None:
+        """Carry a change out; return when every part has taken it over.
+
+        Raises:
+            WatchkeeperError: What ``install`` raises; nothing has changed.
+        """
+        with self._turn:
+            step = self._engine.perform(lambda: self._take(install))
+            self.profiles = step.profiles
+            self._show(step)
+            step.finish()
+
+    def _take(self, install: Install) -> Step:
+        """Let engine and rules go on with the changed site; whatever can fail does so before the commit."""
+        now_ns = self._clock.now_ns()
+        with self._database.begin() as connection:
+            step = install(connection, now_ns)
+            retire_what_is_gone(connection, step.facility, now_ns=now_ns)
+            rules = None
+            if _watched(step.facility) != _watched(self.facility):
+                rules = begin_rules(connection, step.facility, self._services.history, now_ns=now_ns)
+        self._services.latest.make_room(max(step.facility.points, default=0))
+        self._inbox.prefer(urgent_points(step.facility))
+        self._engine.take_site(step.facility, rules)
+        return step
+
+    def _show(self, step: Step) -> None:
+        """Let people see and command the site as it now is."""
+        services = self._services
+        writables = writable_points(step.facility, step.profiles)
+        services.facility, services.writables = step.facility, writables
+        if services.commander is not None:
+            services.commander.site = Site(facility=step.facility, writables=writables)
+        services.hub.take_facility(step.facility)
+
+
+def _watched(facility: Facility) -> list[object]:
+    """Return all that the rules are made of; while it stays, they go on as they are."""
+    plans = {asset.id: asset.equipment_class.maintenance for asset in facility.assets.values()}
+    places = {asset.id: (asset.parent_id, asset.space_id) for asset in facility.assets.values()}
+    enclosing = {space.id: (space.kind, space.parent) for space in facility.spaces.values()}
+    return [facility.rules, facility.points, plans, places, enclosing, facility.time_zone]

@@ -1,0 +1,135 @@
+"""Turns rules and their changes into what the console gets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection
+
+from dashboards.rule_schemas import (
+    DifferenceView,
+    HistoryEntry,
+    RevisionView,
+    RuleChangeDetail,
+    RuleChangeView,
+    RuleContent,
+    RuleDetail,
+    RuleView,
+)
+from dashboards.views import journal_entries, moment, moment_or_none
+from facility.errors import NotFoundError
+from facility.model import Facility, Rule
+from facility.storage.outbox import Topic
+from facility.units import display_unit
+from rules.changes import repository
+from rules.changes.differences import differences, in_words
+from rules.changes.model import RuleChange, RuleRevision
+
+
+def rule_view(facility: Facility, rule: Rule) -> RuleView:
+    """Show one rule of the site, also a retired one."""
+    site, definition = facility.ever, rule.definition
+    asset = site.assets[rule.asset_id]
+    return RuleView(
+        id=rule.id,
+        asset_id=rule.asset_id,
+        asset_name=asset.name,
+        system=asset.equipment_class.system,
+        name=definition.name,
+        title=definition.title,
+        point_key=rule.point_key,
+        unit=display_unit(site.points[rule.point_key].definition.unit),
+        condition=definition.condition.type,
+        priority=definition.priority,
+        life_safety=definition.life_safety,
+    )
+
+
+def rule_detail(connection: Connection, facility: Facility, rule_id: int) -> RuleDetail:
+    """Show one rule with its history.
+
+    Raises:
+        NotFoundError: There never was such a rule.
+    """
+    live = repository.live_rule(connection, rule_id)
+    rule = facility.ever.rules.get(rule_id)
+    if rule is None:
+        raise NotFoundError(f"Rule {rule_id} has just changed. Ask again.")
+    history = repository.history_of_rule(connection, rule_id)
+    ids = [each.change_id for each in history]
+    changes = {change.id: change for change in repository.changes_by_id(connection, ids)}
+    return RuleDetail(
+        **dict(rule_view(facility, rule)),
+        on=live.is_on,
+        revision=live.revision,
+        definition=content(live.definition),
+        history=[
+            HistoryEntry(revision=revision_view(facility, each), change=rule_change_view(changes[each.change_id]))
+            for each in history
+        ],
+        open_changes=[rule_change_view(change) for change in repository.open_changes_of(connection, live)],
+    )
+
+
+def rule_change_view(change: RuleChange) -> RuleChangeView:
+    """Show one change as a row."""
+    return RuleChangeView(
+        id=change.id,
+        version=change.version,
+        state=change.state,
+        source=change.source,
+        reason=change.reason,
+        author=change.author,
+        proposed_at=moment(change.proposed_at_ns),
+        reviewer=change.reviewer,
+        comment=change.comment,
+        decided_at=moment_or_none(change.decided_at_ns),
+        size=change.size,
+    )
+
+
+def rule_change_detail(
+    connection: Connection, facility: Facility, change_id: int, *, limit: int, offset: int
+) -> RuleChangeDetail:
+    """Show one change with a page of its revisions."""
+    change = repository.change(connection, change_id)
+    revisions = repository.revisions_of_change(connection, change_id, limit=limit, offset=offset)
+    return RuleChangeDetail(
+        **dict(rule_change_view(change)),
+        revisions=[revision_view(facility, each) for each in revisions],
+        journal=journal_entries(connection, Topic.RULE_CHANGE, change_id),
+    )
+
+
+def revision_view(facility: Facility, revision: RuleRevision) -> RevisionView:
+    """Show what a change makes of one rule."""
+    unit = _unit(facility, revision)
+    return RevisionView(
+        change_id=revision.change_id,
+        rule_id=revision.rule_id,
+        asset_id=revision.asset_id,
+        name=revision.name,
+        base=revision.base,
+        number=revision.number,
+        restores=revision.restores,
+        definition=None if revision.definition is None else content(revision.definition),
+        note=revision.note,
+        differences=[
+            DifferenceView(path=list(each.path), before=each.before, after=each.after, text=in_words(each, unit))
+            for each in differences(revision.before, revision.definition)
+        ],
+    )
+
+
+def content(definition: Mapping[str, Any]) -> RuleContent:
+    """Return a definition without its name."""
+    return {key: value for key, value in definition.items() if key != "name"}
+
+
+def _unit(facility: Facility, revision: RuleRevision) -> str:
+    """Return the unit of the rule's point, in pint's spelling; empty for none."""
+    definition = revision.definition or revision.before or {}
+    asset = facility.ever.assets.get(revision.asset_id)
+    point = asset.equipment_class.points.get(definition.get("point", "")) if asset else None
+    return point.unit if point else ""

@@ -1,0 +1,1 @@
+"""Rules as versioned data: proposed, reviewed by somebody else, live, and rolled back in one step."""

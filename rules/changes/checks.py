@@ -1,0 +1,103 @@
+"""What must hold of a changed rule: the same as in class and site files, held against the asset as it is."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from facility.class_checks import check_rule
+from facility.equipment import EquipmentClass, RuleDefinition
+from facility.errors import ConfigurationError, Mistake
+from facility.grammar import Finding, check
+from facility.model import Asset, Facility
+from facility.yaml_file import Place, did_you_mean
+from rules.changes.model import Draft
+
+NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
+"""Names of rules: expressions refer to them."""
+
+
+class Fault(NamedTuple):
+    """Something wrong with one of several drafts."""
+
+    number: int
+    """Which draft."""
+    place: Place
+    """Below its definition."""
+    message: str
+    """What is wrong and what to write instead."""
+
+
+def read_definition(name: str, data: Mapping[str, Any]) -> tuple[RuleDefinition | None, list[Finding]]:
+    """Return the definition that somebody wrote without its name, or what is wrong with how it is written."""
+    if "name" in data:
+        return None, [(("name",), f"the name is {name!r} already; leave 'name' out")]
+    return check(RuleDefinition, {"name": name, **data})
+
+
+def faults(facility: Facility, drafts: Sequence[Draft]) -> Iterator[Fault]:
+    """Yield everything that does not fit the assets of the drafts, as their rules would be afterwards."""
+    by_asset: defaultdict[str, list[int]] = defaultdict(list)
+    for number, draft in enumerate(drafts):
+        by_asset[draft.asset_id].append(number)
+    living = _living(facility, by_asset.keys())
+    for asset_id, numbers in by_asset.items():
+        asset = facility.assets.get(asset_id)
+        if asset is None:
+            hint = did_you_mean(asset_id, facility.assets)
+            yield from (Fault(number, (), f"there is no asset {asset_id!r}{hint}") for number in numbers)
+        else:
+            yield from _asset_faults(asset, living[asset_id], {number: drafts[number] for number in numbers})
+
+
+def refuse(faults: Iterable[Fault], addresses: Sequence[str]) -> None:
+    """Raise what is wrong with drafts.
+
+    Raises:
+        ConfigurationError: Lists every fault at the address of its rule.
+    """
+    mistakes = [Mistake(addresses[number], 0, told(place, message)) for number, place, message in faults]
+    if mistakes:
+        raise ConfigurationError(mistakes)
+
+
+def told(place: Place, message: str) -> str:
+    """Return a message that names its place in a definition."""
+    return f"{'.'.join(map(str, place))}: {message}" if place else message
+
+
+def _living(facility: Facility, asset_ids: Iterable[str]) -> dict[str, dict[str, RuleDefinition]]:
+    found: dict[str, dict[str, RuleDefinition]] = {asset_id: {} for asset_id in asset_ids}
+    for rule in facility.rules.values():
+        if rule.asset_id in found:
+            found[rule.asset_id][rule.definition.name] = rule.definition
+    return found
+
+
+def _asset_faults(asset: Asset, living: Mapping[str, RuleDefinition], drafts: Mapping[int, Draft]) -> Iterator[Fault]:
+    after = {**living, **{draft.name: draft.definition for draft in drafts.values()}}
+    rules = {name: definition for name, definition in after.items() if definition is not None}
+    equipment = asset.equipment_class.model_copy(update={"rules": rules})
+    for number, draft in drafts.items():
+        yield from (Fault(number, *finding) for finding in _draft_findings(asset, equipment, draft))
+    changed = {draft.name for draft in drafts.values()}
+    first = next(iter(drafts))
+    for name in rules.keys() - changed:  # which may refer to what is changed
+        for _, message in check_rule(equipment, rules[name]):
+            yield Fault(first, (), f"then {asset.id}/{name} does not hold any more: {message}")
+
+
+def _draft_findings(asset: Asset, equipment: EquipmentClass, draft: Draft) -> Iterator[Finding]:
+    definition = draft.definition
+    if definition is None:
+        return
+    if draft.rule_id is None and not NAME.fullmatch(draft.name):
+        yield (), f"{draft.name!r} is no name of a rule; use up to 64 small letters, digits and _, a letter first"
+    if definition.life_safety and definition.point in asset.commands:
+        yield (
+            ("life_safety",),
+            f"people may command {definition.point}; take it out of the asset's 'commands' in the site file first",
+        )
+    yield from check_rule(equipment, definition)

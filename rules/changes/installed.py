@@ -1,0 +1,41 @@
+"""The site as it is once some of its rules are different."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from facility.equipment import RuleDefinition
+from facility.model import Facility, Rule
+from rules.changes.model import LiveRule
+
+
+def with_rules(facility: Facility, changed: Sequence[LiveRule]) -> Facility:
+    """Return the site with rules as they are now; what is off goes into its archive, for the words of old alarms."""
+    ever = {**facility.ever.rules, **{live.rule_id: _rule(live) for live in changed}}
+    living = facility.rules.keys() - {live.rule_id for live in changed if not live.is_on}
+    begun = {live.rule_id: ever[live.rule_id] for live in changed if live.is_on}
+    rules = _in_order(facility, {rule_id: ever[rule_id] for rule_id in facility.rules if rule_id in living} | begun)
+    archive = None
+    if facility.archive is not None or ever.keys() != rules.keys():
+        gone = {rule_id: rule for rule_id, rule in ever.items() if rule_id not in rules}
+        archive = replace(facility.ever, rules={**rules, **gone}, archive=None)
+    return replace(facility, rules=rules, archive=archive)
+
+
+def _rule(live: LiveRule) -> Rule:
+    return Rule(
+        id=live.rule_id,
+        asset_id=live.asset_id,
+        point_key=live.point_key,
+        definition=RuleDefinition.model_validate(live.definition),
+    )
+
+
+def _in_order(facility: Facility, rules: Mapping[int, Rule]) -> dict[int, Rule]:
+    """Return rules by asset; one that was added or switched on stands behind the others of its asset."""
+    if rules.keys() <= facility.rules.keys():
+        return dict(rules)
+    places = {asset_id: place for place, asset_id in enumerate(facility.assets)}
+    ordered: Iterable[Rule] = sorted(rules.values(), key=lambda rule: places[rule.asset_id])
+    return {rule.id: rule for rule in ordered}
