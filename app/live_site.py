@@ -18,8 +18,7 @@ from app.rules_begin import begin_rules
 from dashboards.services import Services
 from facility.clock import Clock
 from facility.model import Facility
-from gateway.commands.service import Site
-from gateway.commands.writables import writable_points
+from gateway.commands.model import Writables
 from gateway.inbox import Inbox, urgent_points
 from gateway.profiles import DeviceProfile
 
@@ -30,8 +29,10 @@ class Step:
 
     facility: Facility
     profiles: Mapping[str, DeviceProfile]
+    writables: Writables
+    """What may be commanded."""
     finish: Callable[[], None]
-    """What remains to be done once it is committed, outside the engine's thread: telling the gateway."""
+    """What remains to be done once it is committed, outside the engine's thread: telling gateway and consoles."""
 
 
 Install = Callable[[Connection, int], Step]
@@ -51,7 +52,7 @@ class LiveSite:
         clock: Clock,
         profiles: Mapping[str, DeviceProfile],
     ) -> None:
-        self.profiles = profiles
+        self._profiles = profiles
         """As the gateway last took them over."""
         self._database = database
         self._engine = engine
@@ -61,9 +62,12 @@ class LiveSite:
         self._turn = threading.Lock()
 
     @property
-    def facility(self) -> Facility:
-        """Return the site as it is; from within an ``install`` it stays so until its end."""
-        return self._services.facility
+    def now(self) -> Step:
+        """Return the site as it is, with nothing to be done; from within an ``install`` it stays so until its end."""
+        services = self._services
+        return Step(
+            facility=services.facility, profiles=self._profiles, writables=services.writables, finish=_do_nothing
+        )
 
     def change(self, install: Install) -> None:
         """Carry a change out; return when every part has taken it over.
@@ -73,7 +77,7 @@ class LiveSite:
         """
         with self._turn:
             step = self._engine.perform(lambda: self._take(install))
-            self.profiles = step.profiles
+            self._profiles = step.profiles
             self._show(step)
             step.finish()
 
@@ -84,7 +88,7 @@ class LiveSite:
             step = install(connection, now_ns)
             retire_what_is_gone(connection, step.facility, now_ns=now_ns)
             rules = None
-            if _watched(step.facility) != _watched(self.facility):
+            if _watched(step.facility) != _watched(self._services.facility):
                 rules = begin_rules(connection, step.facility, self._services.history, now_ns=now_ns)
         self._services.latest.make_room(max(step.facility.points, default=0))
         self._inbox.prefer(urgent_points(step.facility))
@@ -94,11 +98,14 @@ class LiveSite:
     def _show(self, step: Step) -> None:
         """Let people see and command the site as it now is."""
         services = self._services
-        writables = writable_points(step.facility, step.profiles)
-        services.facility, services.writables = step.facility, writables
+        services.facility, services.writables = step.facility, step.writables
         if services.commander is not None:
-            services.commander.site = Site(facility=step.facility, writables=writables)
+            services.commander.site = services.command_site
         services.hub.take_facility(step.facility)
+
+
+def _do_nothing() -> None:
+    """Leave everything as it is."""
 
 
 def _watched(facility: Facility) -> list[object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 
 import structlog
@@ -68,10 +69,11 @@ class RunningRules:
         made: list[RuleChange] = []
 
         def install(connection: Connection, now_ns: int) -> Step:
-            decided = decide(connection, self._live.facility, now_ns=now_ns)
-            facility, profiles = with_rules(self._live.facility, decided.rules), self._live.profiles
+            before = self._live.now
+            decided = decide(connection, before.facility, now_ns=now_ns)
+            facility = with_rules(before.facility, decided.rules)
             made.append(decided.change)
-            return Step(facility=facility, profiles=profiles, finish=self._tell_gateway(connection, facility, profiles))
+            return replace(before, facility=facility, finish=self._tell_gateway(connection, facility, before.profiles))
 
         self._live.change(install)
         [change] = made

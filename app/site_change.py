@@ -16,13 +16,15 @@ import structlog
 from sqlalchemy import Connection
 
 from app.live_site import LiveSite, Step
+from dashboards.hub import LiveHub
 from facility.class_files import load_classes
 from facility.clock import Clock
 from facility.equipment import EquipmentClass
 from facility.model import SiteDescription
 from facility.site_file import parse_site
 from facility.storage.repository import import_site, load_facility
-from gateway.gateway import Gateway
+from gateway.commands.writables import writable_points
+from gateway.gateway import Gateway, Reload
 from gateway.inbox import Inbox
 from gateway.profiles import DeviceProfile, all_profiles, driver_configs
 from people.model import Account
@@ -45,8 +47,11 @@ class _Sources:
 class RunningSite:
     """Changes the site of a running process by its file."""
 
-    def __init__(self, *, live: LiveSite, gateway: Gateway, inbox: Inbox, clock: Clock, profile_folder: Path) -> None:
+    def __init__(
+        self, *, live: LiveSite, gateway: Gateway, inbox: Inbox, hub: LiveHub, clock: Clock, profile_folder: Path
+    ) -> None:
         self._live = live
+        self._hub = hub
         self._gateway = gateway
         self._inbox = inbox
         self._clock = clock
@@ -83,5 +88,13 @@ class RunningSite:
             deliver=self._inbox.put,
             totals=self._gateway.totals,
         )
-        reload = self._gateway.prepare(configs)
-        return Step(facility=facility, profiles=sources.profiles, finish=partial(self._gateway.apply, reload))
+        return Step(
+            facility=facility,
+            profiles=sources.profiles,
+            writables=writable_points(facility, sources.profiles),
+            finish=partial(self._finish, self._gateway.prepare(configs)),
+        )
+
+    def _finish(self, reload: Reload) -> None:
+        self._hub.tell_facility()
+        self._gateway.apply(reload)

@@ -272,7 +272,7 @@ def assemble(
     live = LiveSite(database=database, engine=engine, inbox=inbox, services=services, clock=clock, profiles=profiles)
     if isinstance(gateway, Gateway):
         services.site = RunningSite(
-            live=live, gateway=gateway, inbox=inbox, clock=clock, profile_folder=settings.profile_folder
+            live=live, gateway=gateway, inbox=inbox, hub=hub, clock=clock, profile_folder=settings.profile_folder
         )
         services.rules = RunningRules(live, partial(own_gateway_told, gateway))
     elif isinstance(gateway, Receiver):

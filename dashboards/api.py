@@ -63,7 +63,20 @@ def create_app(services: Services) -> FastAPI:
     app.state.recent = recent
     app.state.metrics = registry_of(services)
     add_problem_handlers(app)
-    for part in (session, facility, site, rules, rule_changes, alarms, workorders, commands, backtests, gateway, metrics, live):
+    for part in (
+        session,
+        facility,
+        site,
+        rules,
+        rule_changes,
+        alarms,
+        workorders,
+        commands,
+        backtests,
+        gateway,
+        metrics,
+        live,
+    ):
         app.include_router(part.router)
     add_console(app, CONSOLE)
     return app

@@ -79,8 +79,11 @@ class LiveHub:
                 self._loop.call_soon_threadsafe(self._news.set)
 
     def take_facility(self, facility: Facility) -> None:
-        """Go on with another facility, and tell every client, from any thread, to look at the site again."""
+        """Go on with another facility."""
         self._facility = facility
+
+    def tell_facility(self) -> None:
+        """Tell every client, from any thread, to look at the site again."""
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop closed: nobody is left to tell
                 self._loop.call_soon_threadsafe(self._broadcast, orjson.dumps({"type": "facility"}))

@@ -12,23 +12,34 @@ from rules.changes.model import LiveRule
 
 def with_rules(facility: Facility, changed: Sequence[LiveRule]) -> Facility:
     """Return the site with rules as they are now; what is off goes into its archive, for the words of old alarms."""
-    ever = {**facility.ever.rules, **{live.rule_id: _rule(live) for live in changed}}
+    ever = {**facility.ever.rules, **{live.rule_id: _rule(facility, live) for live in changed}}
     living = facility.rules.keys() - {live.rule_id for live in changed if not live.is_on}
     begun = {live.rule_id: ever[live.rule_id] for live in changed if live.is_on}
     rules = _in_order(facility, {rule_id: ever[rule_id] for rule_id in facility.rules if rule_id in living} | begun)
-    archive = None
-    if facility.archive is not None or ever.keys() != rules.keys():
-        gone = {rule_id: rule for rule_id, rule in ever.items() if rule_id not in rules}
-        archive = replace(facility.ever, rules={**rules, **gone}, archive=None)
+    gone = {rule_id: rule for rule_id, rule in ever.items() if rule_id not in rules}
+    archive = replace(facility.ever, rules={**rules, **gone}, archive=None) if gone or _lost(facility) else None
     return replace(facility, rules=rules, archive=archive)
 
 
-def _rule(live: LiveRule) -> Rule:
+def _lost(facility: Facility) -> bool:
+    """Tell whether anything but rules was ever retired."""
+    ever = facility.ever
+    return any(
+        len(all_that_were) > len(living)
+        for all_that_were, living in (
+            (ever.spaces, facility.spaces),
+            (ever.assets, facility.assets),
+            (ever.points, facility.points),
+        )
+    )
+
+
+def _rule(facility: Facility, live: LiveRule) -> Rule:
     return Rule(
         id=live.rule_id,
         asset_id=live.asset_id,
         point_key=live.point_key,
-        definition=RuleDefinition.model_validate(live.definition),
+        definition=RuleDefinition.model_validate(live.definition).under(facility.priority_matrix),
     )
 
 
