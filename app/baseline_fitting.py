@@ -13,10 +13,12 @@ from concurrent.futures import CancelledError
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
+from app.rules_begin import said_until
 from facility.clock import NS_PER_S, Clock
 from facility.conditions import GoodPeriod
 from facility.errors import HistoryUnavailableError
@@ -24,8 +26,9 @@ from facility.history.history import History
 from facility.model import Facility
 from facility.storage.database import reading
 from rules.baseline import GoodPeriodError, Matrix, fit
+from rules.kernel import NEVER
 from rules.learning import Learned, Lesson, lessons, load_learned, save_learned
-from rules.signals.chart import grid_ns, held_rows
+from rules.signals.chart import grid_ns, held, steps_between
 
 log = structlog.get_logger(__name__)
 
@@ -158,14 +161,29 @@ class BaselineFitting:
             raise GoodPeriodError(
                 f"the good period has more than {MOST_ROWS} rows; write a longer sample_s or choose a shorter period"
             )
-        hold_ns = max(_SHORTEST_HOLD_NS, 10 * step_ns)
-        keys = [point.key for point in lesson.points]
-        parts = [np.empty((0, len(keys)))]
+        parts = [np.empty((0, len(lesson.points)))]
         for begin_ns in range(start_ns, end_ns, _DAY_NS):
-            until_ns = min(begin_ns + _DAY_NS, end_ns)
-            batch = self._history.samples(keys, begin_ns - hold_ns, until_ns)
-            parts.append(held_rows(batch, keys, start_ns=begin_ns, end_ns=until_ns, step_ns=step_ns, hold_ns=hold_ns))
+            times_ns = steps_between(begin_ns, min(begin_ns + _DAY_NS, end_ns), step_ns)
+            parts.append(self._standing(lesson, times_ns))
         return np.concatenate(parts)
+
+    def _standing(self, lesson: Lesson, times_ns: npt.NDArray[np.int64]) -> Matrix:
+        """Return the points as they stood at some times at which all are known and the rule is watched."""
+        if not len(times_ns):
+            return np.empty((0, len(lesson.points)))
+        keys = [point.key for point in lesson.points]
+        around = () if lesson.state is None else lesson.state.points
+        first_ns, last_ns = int(times_ns[0]), int(times_ns[-1])
+        batch = said_until(self._history, {*keys, *around}, first_ns, last_ns + 1)
+        hold_ns = max(_SHORTEST_HOLD_NS, 10 * grid_ns(lesson.condition))
+        rows = held(batch, keys, times_ns, hold_ns=hold_ns)
+        known: Matrix = rows[np.isfinite(rows).all(axis=1)]
+        if lesson.state is None:
+            return known
+        states = held(batch, around, times_ns, hold_ns=NEVER)  # a state may be told only when it changes
+        holds = np.array([lesson.state.holds(values) is True for values in states.tolist()], bool)
+        watched: Matrix = rows[holds & np.isfinite(rows).all(axis=1)]
+        return watched
 
 
 class FittingThread:

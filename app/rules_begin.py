@@ -26,6 +26,9 @@ _NEAR_NS: Final = 600 * NS_PER_S
 _FAR_NS: Final = 86_400 * NS_PER_S
 """How far back the others' earlier sample is looked for."""
 
+_MANY: Final = 20
+"""So many silent points are asked for at once, fewer one by one."""
+
 
 def begin_rules(connection: Connection, facility: Facility, history: History, *, now_ns: int) -> RuleEngine:
     """Return an engine that goes on where the rules left off.
@@ -43,23 +46,32 @@ def begin_rules(connection: Connection, facility: Facility, history: History, *,
 
 
 def past_in(history: History, points: Collection[int], start_ns: int, end_ns: int) -> SampleBatch:
-    """Return what points had said in ``[start_ns, end_ns)`` and, of each, the newest sample before it.
-
-    Without an answer from the history there is no past, and windows fill anew.
-    """
+    """Return what points had said, or nothing without an answer from the history: then windows fill anew."""
     try:
-        near = history.samples(points, start_ns - _NEAR_NS, end_ns)
-        inside = near.source_time_ns >= start_ns
-        before = _newest(near.where(~inside))
-        heard = set(near.point[inside].tolist())
-        missing = set(points) - set(before.point.tolist())
-        older = [history.read(point, start_ns - _FAR_NS, start_ns - _NEAR_NS, 1) for point in sorted(missing & heard)]
-        if missing - heard:
-            latest = history.latest(start_ns - _FAR_NS)
-            older.append(latest.where(np.isin(latest.point, sorted(missing - heard))))
+        return said_until(history, points, start_ns, end_ns)
     except HistoryUnavailableError as error:
         log.warning("history away; windows and charts of rules begin empty", error=str(error))
         return SampleBatch.of([])
+
+
+def said_until(history: History, points: Collection[int], start_ns: int, end_ns: int) -> SampleBatch:
+    """Return what points said in ``[start_ns, end_ns)`` and, of each, the newest sample of the day before it.
+
+    Raises:
+        HistoryUnavailableError: The database did not answer.
+    """
+    near = history.samples(points, start_ns - _NEAR_NS, end_ns)
+    inside = near.source_time_ns >= start_ns
+    before = _newest(near.where(~inside))
+    missing = set(points) - set(before.point.tolist())
+    silent = missing - set(near.point[inside].tolist())
+    older = []
+    if len(silent) > _MANY:
+        latest = history.latest(start_ns - _FAR_NS)
+        latest = latest.where(np.isin(latest.point, sorted(silent)))
+        older.append(latest.where(latest.source_time_ns < start_ns))
+        missing -= silent - set(latest.point[latest.source_time_ns >= start_ns].tolist())
+    older += [history.read(point, start_ns - _FAR_NS, start_ns - _NEAR_NS, 1) for point in sorted(missing)]
     return SampleBatch.concatenate([*older, before, near.where(inside)])
 
 

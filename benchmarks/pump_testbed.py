@@ -24,7 +24,7 @@ from facility.conditions import Baseline
 from facility.quality import Quality
 from facility.samples import Sample, SampleBatch
 from rules.baseline import Matrix, fit
-from rules.signals.chart import ChartSignal, grid_ns, held_rows
+from rules.signals.chart import ChartSignal, grid_ns, held, steps_between
 
 GOOD_ROWS = 400
 LABELS = {"anomaly", "changepoint"}
@@ -77,9 +77,8 @@ def taught(recorded: Recording, good_rows: int = GOOD_ROWS) -> ChartSignal:
         for key, value in zip(keys, row, strict=True)
     ]
     start_ns, end_ns = recorded.times_ns[0], recorded.times_ns[good_rows - 1] + 1
-    rows = held_rows(
-        SampleBatch.of(samples), keys, start_ns=start_ns, end_ns=end_ns, step_ns=grid_ns(condition), hold_ns=HOLD_NS
-    )
+    times_ns = steps_between(start_ns, end_ns, grid_ns(condition))
+    rows = held(SampleBatch.of(samples), keys, times_ns, hold_ns=HOLD_NS)
     baseline = fit(rows, names=recorded.names, smoothing=condition.smoothing)
     signal = ChartSignal(condition, baseline, keys)
     signal.begin(start_ns - 1)

@@ -18,8 +18,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from facility.conditions import Baseline as BaselineCondition
 from facility.conditions import GoodPeriod
+from facility.expression import ExpressionError
 from facility.model import Facility, Point, Rule
 from rules.baseline import Baseline
+from rules.signals.operating import OperatingState, operating_state
 from rules.tables import rule_baseline
 
 _KEY = ("rule_id", "fingerprint")
@@ -33,6 +35,8 @@ class Lesson:
     condition: BaselineCondition
     points: tuple[Point, ...]
     """In the order of the condition's names."""
+    state: OperatingState | None
+    """In which it is learned as it is watched; ``None``: in any."""
 
     @property
     def period(self) -> GoodPeriod | None:
@@ -73,20 +77,21 @@ class Learned:
 def lessons(facility: Facility) -> list[Lesson]:
     """Return what the facility's rules have to learn, in the order of the rules.
 
-    A rule whose points the facility does not have is left to those who check it.
+    A rule whose points or operating state do not fit the facility is left to those who check it.
     """
-    asked = [
-        (rule, rule.definition.condition)
-        for rule in facility.rules.values()
-        if isinstance(rule.definition.condition, BaselineCondition)
-    ]
-    found = []
-    for rule, condition in asked:
-        points = {point.name: point for point in facility.points_of(rule.asset_id)}
-        if points.keys() >= set(condition.points):
-            chosen = tuple(points[name] for name in condition.points)
-            found.append(Lesson(rule=rule, condition=condition, points=chosen))
-    return found
+    return [lesson for rule in facility.rules.values() if (lesson := _lesson(facility, rule)) is not None]
+
+
+def _lesson(facility: Facility, rule: Rule) -> Lesson | None:
+    condition = rule.definition.condition
+    if not isinstance(condition, BaselineCondition):
+        return None
+    points = {point.name: point for point in facility.points_of(rule.asset_id)}
+    try:
+        chosen = tuple(points[name] for name in condition.points)
+        return Lesson(rule=rule, condition=condition, points=chosen, state=operating_state(rule, points))
+    except (KeyError, ExpressionError):
+        return None
 
 
 def load_baselines(connection: Connection, facility: Facility) -> dict[int, Baseline]:

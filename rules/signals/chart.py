@@ -1,7 +1,7 @@
 """A learned baseline as something timed: at every step of a grid it takes a row of the points as they stand.
 
 Rows are taken at multiples of ``sample_s`` since 1970, and a point that reports seldom stands as it reported last. The
-fitting takes the good period's rows in the same way (:func:`held_rows`), so the chart sees what it was taught with.
+fitting takes the good period's rows in the same way (:func:`held`), so the chart sees what it was taught with.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from facility.quality import BAD_FROM
 from facility.samples import SampleBatch
 from rules import kernel
 from rules.baseline import Baseline, Chart, Matrix, Vector, Verdict
+from rules.signals.operating import OperatingState
 
 _MEMORY: Final = 40.0
 """Time constants of the smoothing after which a row is below a float's last digit (e⁻⁴⁰ is 4e-18)."""
@@ -34,18 +35,28 @@ def grid_ns(condition: BaselineCondition) -> int:
 class ChartSignal:
     """How far the points are from their baseline: T² as a multiple of its limit, so beyond 1 they are not well."""
 
-    def __init__(self, condition: BaselineCondition, baseline: Baseline, inputs: Sequence[int]) -> None:
+    def __init__(
+        self,
+        condition: BaselineCondition,
+        baseline: Baseline,
+        points: Sequence[int],
+        state: OperatingState | None = None,
+    ) -> None:
         """Watch.
 
         Args:
             condition: Names the points.
             baseline: What was fitted for them.
-            inputs: Their keys, in the order of the condition's names.
+            points: Their keys, in the order of the condition's names.
+            state: In which rows are taken; a machine that left it is well again when it comes back, until its rows say
+                otherwise. ``None``: always.
         """
-        self.inputs: Sequence[int] = tuple(inputs)
+        self.inputs: Sequence[int] = (*points, *(() if state is None else state.points))
         self.due_ns: int = kernel.NEVER
         """Time of the next row; none before it began."""
         self._names = condition.points
+        self._limit_factor = condition.limit_factor
+        self._state = state
         self._step_ns = grid_ns(condition)
         self._rows = math.ceil(_MEMORY / baseline.smoothing)
         self._chart = Chart(baseline, condition.limit_factor)
@@ -60,19 +71,20 @@ class ChartSignal:
         return math.nan if self._verdict is None else self._verdict.ratio
 
     def reach(self, at_ns: int, values: Sequence[float]) -> float:
-        """Take the rows that are due up to ``at_ns``; return how far the last one is, NaN while no point has a value.
+        """Take the rows that are due up to ``at_ns``; return how far the last one is, NaN before there is any.
 
         Args:
             at_ns: Not before ``due_ns``.
-            values: Of the points as they stand; NaN for a missing one.
+            values: Of ``inputs`` as they stand; NaN for a missing one.
         """
-        newest_ns = at_ns // self._step_ns * self._step_ns
-        missed = (newest_ns - self.due_ns) // self._step_ns
-        row = np.array(values, np.float64)
-        if np.isnan(row).all():
-            return self.begin(at_ns)
-        for _ in range(1 + min(missed, self._rows)):
-            self._verdict = self._chart.take(row)
+        missed = (at_ns - self.due_ns) // self._step_ns
+        row, rest = np.array(values[: len(self._names)], np.float64), values[len(self._names) :]
+        is_watched = True if self._state is None else self._state.holds(rest)
+        if is_watched is False:
+            self._chart, self._verdict = Chart(self._chart.baseline, self._limit_factor), None
+        elif is_watched and not np.isnan(row).all():
+            for _ in range(1 + min(missed, self._rows)):
+                self._verdict = self._chart.take(row)
         return self.begin(at_ns)
 
     def explain(self) -> str:
@@ -85,27 +97,26 @@ class ChartSignal:
         return ", ".join(f"{name} {share:.0%}".replace("%", " %") for name, share in worth)
 
 
-def held_rows(
-    batch: SampleBatch, points: Sequence[int], *, start_ns: int, end_ns: int, step_ns: int, hold_ns: int
-) -> Matrix:
-    """Return the points as they stood at each step in ``[start_ns, end_ns)`` where all of them are known.
+def steps_between(start_ns: int, end_ns: int, step_ns: int) -> npt.NDArray[np.int64]:
+    """Return the times of the rows in ``[start_ns, end_ns)``."""
+    return np.arange(-(-start_ns // step_ns) * step_ns, end_ns, step_ns, dtype=np.int64)
+
+
+def held(batch: SampleBatch, points: Sequence[int], times_ns: npt.NDArray[np.int64], *, hold_ns: int) -> Matrix:
+    """Return the points as they stood at some times.
 
     Args:
-        batch: Samples of the points, also of the time ``hold_ns`` before ``start_ns``.
+        batch: Samples of the points, also from before the times.
         points: Keys, one column each.
-        start_ns: Where to begin; this and all times are those of the samples' source.
-        end_ns: Where to end.
-        step_ns: Rows lie at multiples of it.
+        times_ns: One row each; these and all times are those of the samples' source.
         hold_ns: How long a point stands without a new sample; a bad sample ends it at once.
 
     Returns:
-        Oldest first, without the rows in which a point is missing; shape ``(n, k)``.
+        NaN where a point is missing; shape ``(n, k)``.
     """
-    times = np.arange(-(-start_ns // step_ns) * step_ns, end_ns, step_ns, dtype=np.int64)
-    columns = [_held(batch.where(batch.point == point), times, hold_ns) for point in points]
-    rows: Matrix = np.column_stack(columns)
-    known: Matrix = rows[np.isfinite(rows).all(axis=1)]
-    return known
+    columns = [_held(batch.where(batch.point == point), times_ns, hold_ns) for point in points]
+    rows: Matrix = np.column_stack(columns) if columns else np.empty((len(times_ns), 0))
+    return rows
 
 
 def _held(samples: SampleBatch, times: npt.NDArray[np.int64], hold_ns: int) -> Vector:

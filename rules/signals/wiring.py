@@ -41,6 +41,7 @@ from rules.signals.events import EventCounter
 from rules.signals.held import ChartReading, HeldTruth, HeldValue
 from rules.signals.junction import Gate, Junction
 from rules.signals.network import Cell, Clockwork, Network
+from rules.signals.operating import operating_state
 from rules.signals.quantities import quantity_of
 from rules.signals.schedule_timer import ScheduleTimer
 from rules.signals.signal import Joined, Quantity, Source, Stands
@@ -164,7 +165,7 @@ class Wiring:
         if fitted is None:
             owner = self._owner(rule, point, HeldValue(point.key), gate)
             return computed_rows(condition, owner, self._join(owner, HeldValue(point.key), NOT_YET))
-        chart = ChartSignal(condition, fitted, keys)
+        chart = ChartSignal(condition, fitted, keys, operating_state(rule, self._around.points(rule.asset_id)))
         source = f"{_key(rule)}/chart"
         self._clockworks[source] = Clockwork(owner=_key(rule), source=source, timed=chart)
         signal = ChartReading(source, chart)
@@ -194,16 +195,15 @@ class Wiring:
         sources: list[Source] = []
         if definition.schedule is not None:
             sources.append(self._schedule(definition.schedule))
-        if definition.only_when is None:
+        state = operating_state(rule, self._around.points(rule.asset_id))
+        if state is None:
             return _Gate(_is_open, tuple(sources))
-        points = {name: Term(name, point.key, point) for name, point in self._around.points(rule.asset_id).items()}
-        expression = parse(definition.only_when, {name: _operand(term) for name, term in points.items()})
         first = len(sources)
 
         def is_watched(values: Sequence[float]) -> bool | None:
-            return False if 0.0 in values[:first] else expression.truth(values[first:])
+            return False if 0.0 in values[:first] else state.holds(values[first:])
 
-        return _Gate(is_watched, (*sources, *(points[name].source for name in expression.operands)))
+        return _Gate(is_watched, (*sources, *state.points))
 
     def _schedule(self, schedule: Schedule) -> Source:
         source = f"schedule {schedule.model_dump_json()}"

@@ -43,9 +43,9 @@ def condition(good_period: GoodPeriod | None, **changes: object) -> Baseline:
     return Baseline.model_validate({"type": "baseline", "points": POINTS, "good_period": good_period, **changes})
 
 
-def bench(connection: Connection, asked: Baseline) -> Facility:
+def bench(connection: Connection, asked: Baseline, only_when: str | None = None) -> Facility:
     """Make the database hold the bench with such a rule, in place of what it held, and load it."""
-    classes = {**load_classes(), "bench-pump": _class_with(asked)}
+    classes = {**load_classes(), "bench-pump": _class_with(asked, only_when)}
     site = parse_site("site.yaml", SITE, classes, {})
     import_site(connection, site, author="system", reason="test", now_ns=0)
     return load_facility(connection, classes, {})
@@ -62,13 +62,14 @@ def shipped_bench(connection: Connection, good_period: GoodPeriod) -> Facility:
     return load_facility(connection, classes, {})
 
 
-def _class_with(asked: Baseline) -> EquipmentClass:
+def _class_with(asked: Baseline, only_when: str | None) -> EquipmentClass:
     words = LocalText(en="It works otherwise than in its good period.", zh="运行状态与良好时段不同。")
     rule = RuleDefinition(
         name=RULE,
         point="flow",
         title=words,
         condition=asked,
+        only_when=only_when,
         cause=words,
         consequence=words,
         corrective_action=words,

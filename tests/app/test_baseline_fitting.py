@@ -19,7 +19,7 @@ from facility.errors import HistoryUnavailableError
 from facility.history.duckdb_history import DuckDbHistory
 from facility.model import Facility
 from facility.quality import Quality
-from facility.samples import SampleBatch
+from facility.samples import Sample, SampleBatch
 from facility.storage.database import metadata, open_database, reading
 from rules.baseline import Baseline, fit
 from rules.learning import Learned, load_baselines, load_learned
@@ -63,10 +63,10 @@ class Bench:
     def note_reload(self) -> None:
         self.reloads += 1
 
-    def ask(self, asked: BaselineCondition) -> None:
+    def ask(self, asked: BaselineCondition, only_when: str | None = None) -> None:
         """Change the rule."""
         with self.database.begin() as connection:
-            self.facility = bench(connection, asked)
+            self.facility = bench(connection, asked, only_when)
 
     def record(self, batch: SampleBatch) -> None:
         self.history.append(batch)
@@ -173,6 +173,29 @@ def test_bad_samples_and_a_sensor_that_was_silent_leave_their_rows_out(
     plant.record(SampleBatch(batch.point, batch.source_time_ns, batch.gateway_time_ns, value, quality))
     plant.step(GOOD_S)
     assert [learned.rows for learned in plant.learned] == [GOOD_S - 100]
+    assert plant.baseline is not None
+    assert plant.baseline.mean[0] == pytest.approx(120, abs=1)
+
+
+def test_only_rows_of_the_state_in_which_the_rule_is_watched_are_learned_from(
+    at: Callable[[BaselineCondition], Bench],
+) -> None:
+    """The pump stands for five minutes of its good period, as was told when it stopped and when it started."""
+    plant = at(condition(period()))
+    plant.ask(condition(period()), "motor_voltage > 100")
+    rows = machine(GOOD_S)
+    rows[100:400] = 0.0
+    plant.record(samples(plant.facility, rows))
+    voltage = next(point.key for point in plant.facility.points_of("pump-1") if point.name == "motor_voltage")
+    told = [(-7200, 230.0), (100, 0.0), (400, 230.0)]
+    at_ns = [START_NS + second * NS_PER_S for second, _ in told]
+    plant.record(
+        SampleBatch.of(
+            [Sample(voltage, ns, ns, volts, Quality.GOOD) for ns, (_, volts) in zip(at_ns, told, strict=True)]
+        )
+    )
+    plant.step(GOOD_S)
+    assert [learned.rows for learned in plant.learned] == [GOOD_S - 300]
     assert plant.baseline is not None
     assert plant.baseline.mean[0] == pytest.approx(120, abs=1)
 

@@ -11,15 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facility.conditions import Baseline as BaselineCondition
+from facility.expression import Operand, parse
 from facility.quality import Quality
 from facility.samples import Sample, SampleBatch
 from rules.baseline import Baseline, Matrix, fit
 from rules.kernel import NEVER
-from rules.signals.chart import ChartSignal, grid_ns, held_rows
+from rules.signals.chart import ChartSignal, grid_ns, held, steps_between
+from rules.signals.operating import OperatingState
 from tests.rules.signals.timelines import START_NS, S
 
 NAMES = ["flow", "motor_current", "temperature"]
-FLOW, CURRENT, TEMPERATURE = 11, 12, 13
+FLOW, CURRENT, TEMPERATURE, RUNNING = 11, 12, 13, 14
 KEYS = (FLOW, CURRENT, TEMPERATURE)
 
 
@@ -87,6 +89,28 @@ def test_nothing_is_said_before_any_point_has_a_value() -> None:
     assert signal.reach(START_NS + 5 * S, [120.0, math.nan, math.nan]) >= 0.0
 
 
+def only_while_running() -> ChartSignal:
+    running = Operand(states={"stopped": 0, "running": 1})
+    state = OperatingState(parse("running == 'running'", {"running": running}), (RUNNING,))
+    return ChartSignal(condition(), BASELINE, KEYS, state)
+
+
+def test_a_machine_that_stands_still_is_not_looked_at_and_begins_well_when_it_runs_again() -> None:
+    signal = only_while_running()
+    assert signal.inputs == (*KEYS, RUNNING)
+    assert watched(signal, [[90.0, 8.0, 40.0, 1.0]] * 30)[-1] > 1
+    assert all(math.isnan(said) for said in watched(signal, [[0.0, 0.0, 20.0, 0.0]] * 30, START_NS + 30 * S))
+    assert signal.explain() == ""
+    rows = np.column_stack([machine(60, seed=3), np.ones(60)])
+    assert max(watched(signal, rows.tolist(), START_NS + 60 * S)) < 1
+
+
+def test_while_nobody_knows_whether_it_runs_the_chart_stays_as_it_was() -> None:
+    signal = only_while_running()
+    before = watched(signal, [[90.0, 8.0, 40.0, 1.0]] * 30)[-1]
+    assert watched(signal, [[0.0, 0.0, 20.0, math.nan]] * 30, START_NS + 30 * S) == [before] * 30
+
+
 @given(st.integers(1, 2000), st.integers(0, 100))
 def test_rows_that_nobody_came_for_are_taken_as_the_points_stand(missed: int, seed: int) -> None:
     rows = machine(20, seed).tolist()
@@ -125,10 +149,9 @@ def samples(*readings: tuple[int, float, float] | tuple[int, float, float, Quali
 
 
 def rows_of(batch: SampleBatch, seconds: int, *, hold_s: int = 100) -> list[list[float]]:
-    rows: list[list[float]] = held_rows(
-        batch, [FLOW, CURRENT], start_ns=START_NS, end_ns=START_NS + seconds * S, step_ns=S, hold_ns=hold_s * S
-    ).tolist()
-    return rows
+    times_ns = steps_between(START_NS, START_NS + seconds * S, S)
+    rows: list[list[float]] = held(batch, [FLOW, CURRENT], times_ns, hold_ns=hold_s * S).tolist()
+    return [row for row in rows if np.isfinite(row).all()]
 
 
 def test_points_stand_as_they_reported_last_and_rows_without_one_are_left_out() -> None:
