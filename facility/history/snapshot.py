@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from facility.errors import HistoryUnavailableError
 from facility.history.columns import FILE_ORDER, INTO_FILES, OF_FILES, PARQUET, batch_of, quoted
-from facility.history.days import NS_PER_DAY, day_of, day_of_name, exported_name
+from facility.history.days import NS_PER_DAY, day_file, day_of, day_of_name, exported_name, parted
 from facility.samples import SampleBatch
 
 ROWS: Final = 1_000_000
@@ -73,7 +73,7 @@ def read_days(
     Raises:
         HistoryUnavailableError: A file is missing or broken.
     """
-    ordered = sorted(files, key=lambda path: (day_of_name(path.name), path.name))
+    ordered = sorted(files, key=_place)
     wanted = keys_of(points)
     if not len(wanted):
         return
@@ -138,14 +138,9 @@ class _Source:
             f"SELECT point, count(*) AS count {self._from} WHERE {self._wanted()} GROUP BY point ORDER BY point",
             [self._points],
         ).fetchnumpy()
-        points, start, rows = np.asarray(counts["point"], np.int32), 0, 0
-        for place, count in enumerate(counts["count"].tolist()):
-            if rows and rows + count > ROWS:
-                yield points[start:place]
-                start, rows = place, 0
-            rows += count
-        if rows:
-            yield points[start:]
+        points = np.asarray(counts["point"], np.int32)
+        for part in parted(counts["count"].tolist(), ROWS):
+            yield points[part]
 
 
 @contextmanager
@@ -166,6 +161,12 @@ def in_file_order(batch: SampleBatch) -> SampleBatch:
         return batch
     order = np.lexsort((batch.gateway_time_ns, batch.source_time_ns, batch.point))
     return SampleBatch(*(getattr(batch, column)[order] for column in SampleBatch.__slots__))
+
+
+def _place(path: Path) -> tuple[int, str, int]:
+    """Return where a file stands among others: by day, and then by number, which mostly is by points."""
+    file = day_file(path)
+    return (day_of_name(path.name), "", 0) if file is None else (file.day, file.kept, file.number)
 
 
 def keys_of(points: Collection[int]) -> npt.NDArray[np.int32]:

@@ -45,7 +45,7 @@ def test_a_full_disk_is_told_once_and_so_is_its_end(tmp_path: Path) -> None:
         tidying.step()
     assert [(entry["log_level"], entry["event"].split(";")[0]) for entry in logs] == [
         ("warning", "history cannot be tidied"),
-        ("info", "history of a day closed"),
+        ("info", "history of a day sorted"),
         ("info", "history can be tidied again"),
     ]
     assert len(history.read(1, 0, NOON_NS + DAY_NS, 10)) == 1

@@ -9,16 +9,31 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from facility.clock import NS_PER_MS, NS_PER_S
-from facility.history.days import GRACE_NS, NS_PER_DAY, DayFile, Kept, Retention, day_file
+from facility.history import sorting
+from facility.history.day_store import DATABASE
+from facility.history.days import (
+    EVERYWHERE,
+    GRACE_NS,
+    NS_PER_DAY,
+    DayFile,
+    Extent,
+    Kept,
+    Retention,
+    day_file,
+    overlapping,
+    parted,
+)
 from facility.history.duckdb_history import DuckDbHistory
 from facility.quality import BAD_FROM, UNCERTAIN_FROM, Quality
 from facility.samples import Sample, SampleBatch
@@ -79,7 +94,7 @@ def test_samples_that_come_late_join_their_closed_day(history: DuckDbHistory, tm
     history.tidy(after(0))
     assert [sample.value for sample in history.read(1, 0, after(9), 100).rows()] == [1.0, 2.0, 1.0]
     history.tidy(after(0))
-    assert files(tmp_path) == ["2026-05-27.telemetry.2.parquet"]  # the one it replaced is gone a call later
+    assert files(tmp_path) == ["2026-05-27.telemetry.3.parquet"]  # those it replaced are gone a call later
 
 
 def test_quantities_are_forgotten_before_states(tmp_path: Path) -> None:
@@ -111,8 +126,10 @@ def test_what_a_crash_left_behind_is_cleared_away_and_nothing_else(tmp_path: Pat
 CLOSER = """
 import sys
 from pathlib import Path
+from facility.history import sorting
 from tests.facility.test_history_days import after, opened
 history = opened(Path(sys.argv[1]))
+sorting.FILE_ROWS = 7_000
 print("opened", flush=True)
 history.tidy(after(int(sys.argv[2])))
 print("closed", flush=True)
@@ -120,11 +137,18 @@ sys.stdin.read()
 """
 
 
-@pytest.mark.parametrize("patience_s", [0.0, 0.02, 0.05, 0.1, 0.2, 5.0])
-def test_a_kill_while_days_are_closed_loses_nothing_and_doubles_nothing(tmp_path: Path, patience_s: float) -> None:
+@pytest.mark.parametrize("patience_s", [0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 5.0])
+def test_a_kill_while_days_are_sorted_and_merged_loses_nothing_and_doubles_nothing(
+    tmp_path: Path, patience_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sorting, "SORT_FROM", 10_000)
     history = opened(tmp_path)
-    for day in range(3):
-        keep(history, *(at(day, second / 10, point=second % 3 + 1, value=second) for second in range(20_000)))
+    for part in range(2):  # the first is sorted already, the second is to be merged into it
+        for day in range(3):
+            seconds = range(10_000 * part, 10_000 * (part + 1))
+            keep(history, *(at(day, second / 10, point=second % 3 + 1, value=second) for second in seconds))
+        if not part:
+            history.tidy(MIDNIGHT_NS)
     history.close()
     command = [sys.executable, "-c", CLOSER, str(tmp_path), "2"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True) as closer:  # noqa: S603
@@ -139,7 +163,7 @@ def test_a_kill_while_days_are_closed_loses_nothing_and_doubles_nothing(tmp_path
         values = [survivor.read(point, 0, after(9), 10**6).value for point in (1, 2, 3)]
         assert sorted(np.concatenate(values).tolist()) == sorted([*range(20_000)] * 3)
         survivor.tidy(after(2))
-    assert not survivor._parts.tables
+    assert not survivor._store.parts.tables
     survivor.close()
 
 
@@ -254,7 +278,16 @@ class HistoryOfAModel(RuleBasedStateMachine):
             self.history.close()
 
 
-def test_answers_are_those_of_a_plain_list(tmp_path_factory: pytest.TempPathFactory) -> None:
+@pytest.mark.parametrize("small", [False, True])
+def test_answers_are_those_of_a_plain_list(
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    small: bool,  # noqa: FBT001  # the parameter's own name says it
+) -> None:
+    """With ``small``, lasting days are sorted often, and into files of few samples."""
+    if small:
+        monkeypatch.setattr(sorting, "SORT_FROM", 5)
+        monkeypatch.setattr(sorting, "FILE_ROWS", 4)
     HistoryOfAModel.folder = staticmethod(lambda: tmp_path_factory.mktemp("history"))
     run_state_machine_as_test(
         HistoryOfAModel, settings=settings(max_examples=15, stateful_step_count=20, deadline=None)
@@ -264,3 +297,102 @@ def test_answers_are_those_of_a_plain_list(tmp_path_factory: pytest.TempPathFact
 def test_only_files_of_closed_days_are_taken_for_such() -> None:
     assert day_file(Path("2026-05-27.telemetry.3.parquet")) == DayFile(DAY, Kept.TELEMETRY, 3)
     assert day_file(Path("2026-05-27.telemetry.parquet")) is None
+
+
+def test_files_whose_points_overlap_are_merged_and_others_left_alone() -> None:
+    def file(number: int, first_point: int, last_point: int) -> DayFile:
+        return DayFile(DAY, Kept.TELEMETRY, number, Extent(first_point, last_point, 0, 1))
+
+    low, middle, high, late, alone = file(1, 1, 10), file(2, 11, 20), file(3, 21, 30), file(4, 10, 12), file(5, 31, 31)
+    assert overlapping([low, middle, high, alone]) == []
+    assert overlapping([low, middle, high, late, alone]) == [[low, late, middle]]
+    unknown = DayFile(DAY, Kept.TELEMETRY, 6)
+    assert overlapping([unknown]) == []
+    assert overlapping([low, unknown, high]) == [[unknown, low, high]]
+
+
+@given(st.lists(st.integers(1, 50)), st.integers(1, 60))
+def test_files_are_parted_between_points_and_are_no_larger_than_they_must_be(counts: list[int], most: int) -> None:
+    parts = [counts[part] for part in parted(counts, most)]
+    assert [count for part in parts for count in part] == counts
+    assert all(part and (len(part) == 1 or sum(part) <= most) for part in parts)
+    assert all(sum(before) + after[0] > most for before, after in pairwise(parts))
+
+
+def test_a_lasting_day_is_sorted_once_enough_has_gathered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sorting, "SORT_FROM", 40)
+    history = opened(tmp_path)
+    samples = [at(0, second, point) for second in range(40) for point in (1, 2, 3)]
+    for place, sample in enumerate(samples, 1):
+        keep(history, sample)
+        history.tidy(MIDNIGHT_NS)
+        assert len(history._store.parts.files) == 2 * (place // 40)
+    assert history.samples([1, 2, 3], 0, after(9)).rows() == samples
+    history.tidy(after(0))
+    history.tidy(after(0))
+    assert files(tmp_path) == ["2026-05-27.states.4.parquet", "2026-05-27.telemetry.4.parquet"]
+    assert history.samples([1, 2, 3], 0, after(9)).rows() == samples
+    history.close()
+
+
+def test_late_samples_make_only_the_files_of_their_points_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sorting, "FILE_ROWS", 20)
+    history = DuckDbHistory(tmp_path, telemetry=lambda: range(1, 9))
+    keep(history, *(at(0, second, point) for second in range(10) for point in range(1, 9)))
+    history.tidy(after(0))
+    assert files(tmp_path) == [f"2026-05-27.telemetry.{number}.parquet" for number in (1, 2, 3, 4)]
+    keep(history, at(0, 3.5, 5), at(0, 3.5, 6))
+    history.tidy(after(0))
+    history.tidy(after(0))
+    assert files(tmp_path) == [f"2026-05-27.telemetry.{number}.parquet" for number in (1, 2, 4, 6, 7)]
+    assert len(history.read(5, 0, after(9), 100)) == 11
+    history.close()
+
+
+def test_a_file_that_is_being_read_stays_until_it_was(tmp_path: Path) -> None:
+    history = opened(tmp_path)
+    keep(history, at(0, 10))
+    history.tidy(after(0))
+    with history._store.settled(EVERYWHERE) as (cursor, parts):
+        keep(history, at(0, 20))
+        for _ in range(3):
+            history.tidy(after(0))
+        assert cursor.execute(history._store.source(parts)).fetchall() == [(*at(0, 10)[:4], 0)]
+        assert files(tmp_path) == ["2026-05-27.telemetry.1.parquet", "2026-05-27.telemetry.3.parquet"]
+    history.tidy(after(0))
+    assert files(tmp_path) == ["2026-05-27.telemetry.3.parquet"]
+    history.close()
+
+
+def test_a_folder_of_the_earlier_shape_opens_and_its_days_take_late_samples(tmp_path: Path) -> None:
+    """Such a folder has a table ``closed`` of files, one of each kind a day, and tables of open days as now."""
+    written = "source_time_ns BIGINT NOT NULL, gateway_time_ns BIGINT NOT NULL, value DOUBLE, quality UTINYINT NOT NULL"
+    with duckdb.connect(str(tmp_path / DATABASE)) as earlier:
+        earlier.execute("CREATE TABLE closed (day INTEGER, kept TEXT, version INTEGER)")
+        earlier.execute(f"INSERT INTO closed VALUES ({DAY}, 'telemetry', 2), ({DAY}, 'states', 1)")  # noqa: S608  # numbers
+        for table, sample in ((f"sample_{DAY + 1}", at(1, 5)), (f"closing_{DAY + 2}", at(2, 5))):
+            earlier.execute(f"CREATE TABLE {table} (point INTEGER NOT NULL, {written})")
+            earlier.execute(f"INSERT INTO {table} VALUES (?, ?, ?, ?, ?)", [*sample])  # noqa: S608  # our own name
+        for name, samples in (("telemetry.2", [at(0, 5), at(0, 5, 2)]), ("states.1", [at(0, 5, 3)])):
+            rows = ", ".join(
+                f"({each.point}::INTEGER, {each.source_time_ns}, 3000000, 1.0::DOUBLE, 0::UTINYINT)" for each in samples
+            )
+            earlier.execute(
+                f"COPY (SELECT * FROM (VALUES {rows}) AS v(point, source_time_ns, delay_ns, value, quality)) "  # noqa: S608  # numbers
+                f"TO '{tmp_path}/2026-05-27.{name}.parquet' (FORMAT parquet)"
+            )
+    for _ in range(2):
+        history = opened(tmp_path)
+        assert history.samples([1, 2, 3], 0, after(9)).rows() == [
+            at(0, 5),
+            at(0, 5, 2),
+            at(0, 5, 3),
+            at(1, 5),
+            at(2, 5),
+        ]
+        history.close()
+    history = opened(tmp_path)
+    keep(history, at(0, 7))
+    history.tidy(after(2))
+    assert history.read(1, 0, after(9), 10).rows() == [at(0, 5), at(0, 7), at(1, 5), at(2, 5)]
+    history.close()

@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from facility.clock import NS_PER_MS, NS_PER_S
 from facility.errors import HistoryUnavailableError
-from facility.history import snapshot
+from facility.history import snapshot, sorting
 from facility.history.days import GRACE_NS, NS_PER_DAY, Retention, day_of
 from facility.history.snapshot import read_days
 from facility.quality import Quality
@@ -129,7 +129,11 @@ class SnapshotsOfAModel(RuleBasedStateMachine):
             self.history.close()
 
 
-def test_a_snapshot_stays_what_it_was(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_snapshot_stays_what_it_was(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sorting, "SORT_FROM", 10)
+    monkeypatch.setattr(sorting, "FILE_ROWS", 8)
     SnapshotsOfAModel.folder = staticmethod(lambda: tmp_path_factory.mktemp("history"))
     run_state_machine_as_test(
         SnapshotsOfAModel, settings=settings(max_examples=15, stateful_step_count=20, deadline=None)
