@@ -15,6 +15,7 @@ from app.backtest_commands import backtest
 from app.demo.demo import DemoOptions, run_demo
 from app.demo.story import Progress, farewell
 from app.gateway_commands import gateway_commands
+from app.history_commands import history_commands
 from app.logs import configure_logs
 from app.outpost import run_gateway
 from app.process import EXIT_FAILED, refusals, run_until_signal
@@ -39,6 +40,7 @@ account_commands = typer.Typer(no_args_is_help=True, help="Add people who can lo
 cli.add_typer(site_commands, name="site")
 cli.add_typer(account_commands, name="account")
 cli.add_typer(gateway_commands, name="gateway")
+cli.add_typer(history_commands, name="history")
 cli.command()(backtest)
 
 SiteOption = Annotated[Path, typer.Option("--site", exists=True, dir_okay=False, help="The site file.")]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from typing import Any, Final
 
 import orjson
@@ -44,11 +46,20 @@ class ServerClient:
         """Have something done; see :meth:`get`."""
         return orjson.loads(self._request("POST", path, body).data)
 
-    def _request(self, method: str, path: str, body: object) -> urllib3.BaseHTTPResponse:
+    def download(self, path: str, file: Path) -> None:
+        """Write an answer into a file, piece by piece; see :meth:`get`."""
+        answer = self._request("GET", path, None, preload=False)
+        with file.open("wb") as target:
+            shutil.copyfileobj(answer, target)
+        answer.release_conn()
+
+    def _request(self, method: str, path: str, body: object, *, preload: bool = True) -> urllib3.BaseHTTPResponse:
         headers = {"Content-Type": "application/json", "X-Watchkeeper": "1", "Cookie": self._cookie}
         content = None if body is None else orjson.dumps(body)
         try:
-            answer = self._http.request(method, f"{self._server}{path}", body=content, headers=headers)
+            answer = self._http.request(
+                method, f"{self._server}{path}", body=content, headers=headers, preload_content=preload
+            )
         except urllib3.exceptions.HTTPError as error:
             message = f"{self._server} does not answer: {error}. Check --server, and that Watchkeeper runs."
             raise ServerRefusedError(message) from error

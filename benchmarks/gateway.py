@@ -42,6 +42,7 @@ from app.history_thread import HistoryThread
 from app.logs import configure_logs
 from benchmarks.gateway_plant import Load, Plant, plant
 from facility.clock import NS_PER_S
+from facility.history.export import Export
 from facility.history.history import Buckets
 from facility.model import Protocol
 from facility.quality import BAD_FROM
@@ -85,6 +86,10 @@ class NoHistory:
         raise NotImplementedError
 
     def snapshot(self, points: Collection[int], start_ns: int, end_ns: int, folder: Path) -> list[Path]:
+        """Refuse, as above."""
+        raise NotImplementedError
+
+    def export(self, export: Export, file: Path) -> None:
         """Refuse, as above."""
         raise NotImplementedError
 

@@ -24,6 +24,7 @@ from dashboards.routes import (
     commands,
     facility,
     gateway,
+    history,
     live,
     metrics,
     rule_changes,
@@ -66,6 +67,7 @@ def create_app(services: Services) -> FastAPI:
     for part in (
         session,
         facility,
+        history,
         site,
         rules,
         rule_changes,

@@ -1,25 +1,21 @@
-"""The site, its values, its history and how the system itself is."""
+"""The site, its values and how the system itself is."""
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 
 from alarms import repository as alarms
 from dashboards.access import ServicesDep, ViewerDep
 from dashboards.command_views import command_view
-from dashboards.schemas import FacilityView, HistoryView, LimitView, Snapshot, StatusView
+from dashboards.schemas import FacilityView, LimitView, Snapshot, StatusView
 from dashboards.views import (
     alarm_views,
     connection_view,
     facility_view,
     moment,
-    number_or_none,
     order_views,
     value_rows,
 )
-from facility.clock import NS_PER_MS, NS_PER_S
 from facility.conditions import Threshold
 from facility.errors import NotFoundError
 from facility.storage.database import reading
@@ -28,9 +24,6 @@ from gateway.commands import repository as commands
 from workorders import repository as workorders
 
 router = APIRouter(prefix="/api", tags=["facility"])
-
-HISTORY_ROWS = 100_000
-"""The longest history that one answer carries."""
 
 
 @router.get("/facility")
@@ -51,22 +44,6 @@ def snapshot(services: ServicesDep, _viewer: ViewerDep) -> Snapshot:
             commands=[command_view(command) for command in commands.living(connection)],
             values=value_rows(services.latest.changed_since(0)[1]),
         )
-
-
-@router.get("/points/{key}/history")
-def point_history(
-    key: int, services: ServicesDep, _viewer: ViewerDep, seconds: Annotated[float, Query(gt=0, le=86_400)] = 3_600
-) -> HistoryView:
-    """Return a point's newest samples as columns."""
-    require_point(services, key)
-    now_ns = services.clock.now_ns()
-    start_ns = now_ns - round(seconds * NS_PER_S)
-    columns = services.history.read(key, start_ns, now_ns + NS_PER_S, HISTORY_ROWS)
-    return HistoryView(
-        time_ms=(columns.source_time_ns // NS_PER_MS).tolist(),
-        value=[number_or_none(value) for value in columns.value.tolist()],
-        quality=columns.quality.tolist(),
-    )
 
 
 @router.get("/points/{key}/limits")

@@ -133,8 +133,9 @@ class DayStore:
         with self.cursor() as cursor:
             with self._moving:
                 parts = self.parts.of(wanted)
-                cursor.begin()
-                cursor.execute(_PIN)
+                if parts.tables:  # files do not change, and a transaction takes a tenth of a small question's time
+                    cursor.begin()
+                    cursor.execute(_PIN)
                 self._in_use.append(parts)
             try:
                 yield cursor, parts

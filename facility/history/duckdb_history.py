@@ -8,10 +8,12 @@ answer a trend in milliseconds.
 from __future__ import annotations
 
 import dataclasses
+import errno
+import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import duckdb
 import numpy as np
@@ -21,11 +23,15 @@ from facility.errors import HistoryUnavailableError
 from facility.history.columns import AS_WRITTEN, batch_of, floats
 from facility.history.day_store import DayStore, all_of
 from facility.history.days import EVERYWHERE, DayFile, Extent, Retention
+from facility.history.export import Export, write_export
 from facility.history.history import Buckets
 from facility.history.snapshot import export_day, keys_of
 from facility.history.sorting import Sorting
 from facility.quality import BAD_FROM, UNCERTAIN_FROM
 from facility.samples import SampleBatch
+
+_UNLINKABLE: Final = {errno.EXDEV, errno.EPERM, errno.ENOTSUP}
+"""What a file system answers that is another one, or that knows no hard links."""
 
 
 class DuckDbHistory:
@@ -92,13 +98,19 @@ class DuckDbHistory:
         return batch_of(columns)
 
     def snapshot(self, points: Collection[int], start_ns: int, end_ns: int, folder: Path) -> list[Path]:
-        """Leave Parquet files of some points and a period in a folder on this file system, as of one instant."""
+        """Leave Parquet files of some points and a period in a folder, as of one instant."""
         keys = keys_of(points)
         with self._told(), self._store.settled(_extent(keys, start_ns, end_ns)) as (cursor, parts):
             files = [self._linked(file, folder) for file in sorted(parts.files)]
             for day, names in parts.tables.items():
                 files.append(export_day(cursor, all_of(names), keys, day, folder))
         return files
+
+    def export(self, export: Export, file: Path) -> None:
+        """Write the samples of some points and a period into one file for people, as of one instant."""
+        wanted = _extent([point.key for point in export.points], export.start_ns, export.end_ns)
+        with self._told(), self._store.settled(wanted) as (cursor, parts):
+            write_export(cursor, self._store.source(parts), export, file)
 
     def buckets(self, point: int, start_ns: int, end_ns: int, count: int) -> Buckets:
         """Return a point's samples of a stretch of time, gathered into ``count`` equal ones."""
@@ -158,7 +170,12 @@ class DuckDbHistory:
     def _linked(self, file: DayFile, folder: Path) -> Path:
         """Let a file lie in a snapshot too; it then stays there whatever becomes of the day."""
         path = folder / file.name
-        path.hardlink_to(self._folder / file.name)
+        try:
+            path.hardlink_to(self._folder / file.name)
+        except OSError as error:
+            if error.errno not in _UNLINKABLE:
+                raise
+            shutil.copyfile(self._folder / file.name, path)
         return path
 
     @contextmanager

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from facility.history.export import Export
 from facility.samples import SampleBatch
 
 
@@ -68,11 +69,19 @@ class History(Protocol):
         """Leave Parquet files in a folder that hold the samples of some points and a period, as of one instant.
 
         Another process reads them with :func:`facility.history.snapshot.read_days`. They may hold more than was asked
-        for. A history on disk links the files of closed days, so ``folder`` must lie on its file system; whoever asked
-        removes the folder.
+        for. A history on disk links the files of closed days, and copies them where ``folder`` is on another file
+        system; whoever asked removes the folder.
 
         Raises:
             HistoryUnavailableError: The database did not answer, or the files could not be written.
+        """
+        ...
+
+    def export(self, export: Export, file: Path) -> None:
+        """Write the samples of some points and a period into one file for people.
+
+        Raises:
+            HistoryUnavailableError: The database did not answer, or the file could not be written.
         """
         ...
 

@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 SORT_FROM: Final = 1_000_000
 """Samples that the table of a day gathers before they are sorted; fewer are searched faster than files are opened."""
-FILE_ROWS: Final = 8_000_000
+FILE_ROWS: Final = 4_000_000
 """Samples in a file, unless a single point has more. DuckDB looks at all of a file's row groups before it reads one: a
 file of a day of 10,000 points at 1 Hz would have 7,000, and took longer to open than to read."""
 

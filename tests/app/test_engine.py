@@ -24,6 +24,7 @@ from facility.clock import NS_PER_S, VirtualClock
 from facility.conditions import BadQuality
 from facility.errors import HistoryUnavailableError
 from facility.history.duckdb_history import DuckDbHistory
+from facility.history.export import Export
 from facility.history.history import Buckets, History
 from facility.latest import LatestValues
 from facility.model import Facility
@@ -294,6 +295,9 @@ class LostHistory:
 
     def snapshot(self, points: Collection[int], start_ns: int, end_ns: int, folder: Path) -> list[Path]:
         raise HistoryUnavailableError("http://history", f"no answer about {points} {start_ns} {end_ns} for {folder}")
+
+    def export(self, export: Export, file: Path) -> None:
+        raise HistoryUnavailableError("http://history", f"no answer about {export} for {file}")
 
     def buckets(self, point: int, start_ns: int, end_ns: int, count: int) -> Buckets:
         raise HistoryUnavailableError("http://history", f"no answer about {point} {start_ns} {end_ns} {count}")

@@ -92,26 +92,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/points/{key}/history": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Point History
-         * @description Return a point's newest samples as columns.
-         */
-        get: operations["point_history_api_points__key__history_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/points/{key}/limits": {
         parameters: {
             query?: never;
@@ -152,6 +132,86 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/points/{key}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Point History
+         * @description Return a point's newest samples as columns.
+         */
+        get: operations["point_history_api_points__key__history_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/points/{key}/samples": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Point Samples
+         * @description Return a point's samples from one instant to before another as columns; of more than the limit, the newest.
+         */
+        get: operations["point_samples_api_points__key__samples_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/points/{key}/buckets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Point Buckets
+         * @description Return a point's samples of a period, gathered into so many equal stretches.
+         */
+        get: operations["point_buckets_api_points__key__buckets_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/history/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export
+         * @description Return a file of all samples of some points and a period, by point and time.
+         */
+        get: operations["export_api_history_export_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/site": {
         parameters: {
             query?: never;
@@ -166,6 +226,170 @@ export interface paths {
          * @description Take over a site file: what it does not change goes on untouched, and a file with mistakes changes nothing.
          */
         post: operations["change_site_api_site_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Rules
+         * @description List the rules that are on, by asset; ``text`` is looked for in asset, name and title.
+         */
+        get: operations["list_rules_api_rules_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rules/{rule_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One Rule
+         * @description Show one rule with its definition, its history with differences, and what is proposed.
+         */
+        get: operations["one_rule_api_rules__rule_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rules/{rule_id}/roll-back": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Roll Back
+         * @description Make an earlier revision live again, at once: it was live before, so it needs no second review.
+         */
+        post: operations["roll_back_api_rules__rule_id__roll_back_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rule-changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Rule Changes
+         * @description List changes, the newest first.
+         */
+        get: operations["list_rule_changes_api_rule_changes_get"];
+        put?: never;
+        /**
+         * Propose
+         * @description Propose revisions of rules; a mistake is answered with every mistake, and nothing is written.
+         */
+        post: operations["propose_api_rule_changes_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rule-changes/{change_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One Rule Change
+         * @description Show one change with a page of its revisions and its journal.
+         */
+        get: operations["one_rule_change_api_rule_changes__change_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rule-changes/{change_id}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Approve
+         * @description Agree with what somebody else proposed: all of it is live when this is answered.
+         */
+        post: operations["approve_api_rule_changes__change_id__approve_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rule-changes/{change_id}/reject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reject
+         * @description Say no to what somebody else proposed.
+         */
+        post: operations["reject_api_rule_changes__change_id__reject_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rule-changes/{change_id}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Withdraw
+         * @description Take back what one has proposed oneself.
+         */
+        post: operations["withdraw_api_rule_changes__change_id__withdraw_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -813,6 +1037,29 @@ export interface components {
             result: components["schemas"]["BacktestResult"] | null;
         };
         /**
+         * BucketsView
+         * @description One point's samples gathered by equal stretches of time, oldest first, as columns.
+         *
+         *     A stretch without samples is left out. Minimum, maximum, mean and last are of the samples that are not bad, and null
+         *     where all are.
+         */
+        BucketsView: {
+            /** Time Ms */
+            time_ms: number[];
+            /** Minimum */
+            minimum: (number | null)[];
+            /** Maximum */
+            maximum: (number | null)[];
+            /** Mean */
+            mean: (number | null)[];
+            /** Last */
+            last: (number | null)[];
+            /** Good */
+            good: number[];
+            /** Count */
+            count: number[];
+        };
+        /**
          * Cancel
          * @description Not needed after all; never for life safety.
          */
@@ -832,6 +1079,12 @@ export interface components {
             /** Reason */
             reason: string;
         };
+        /**
+         * ChangeState
+         * @description Where a change stands.
+         * @enum {string}
+         */
+        ChangeState: "proposed" | "live" | "rejected" | "withdrawn" | "superseded";
         /**
          * CommandDetail
          * @description One command with what happened to it.
@@ -1000,6 +1253,26 @@ export interface components {
          */
         ConsequenceClass: "minor" | "moderate" | "major" | "severe";
         /**
+         * DifferenceView
+         * @description One value that is not the same.
+         */
+        DifferenceView: {
+            /** Path */
+            path: string[];
+            /** Before */
+            before: unknown;
+            /** After */
+            after: unknown;
+            /** Text */
+            text: string;
+        };
+        /**
+         * ExportForm
+         * @description How a file of samples is written; its columns are ``time``, ``point``, ``value``, ``unit`` and ``quality``.
+         * @enum {string}
+         */
+        ExportForm: "csv" | "parquet";
+        /**
          * FacilityView
          * @description The whole site; changes only when its configuration does.
          */
@@ -1100,6 +1373,14 @@ export interface components {
             loop_lag_p99_ms: number;
             /** Loop Lag Worst Ms */
             loop_lag_worst_ms: number;
+        };
+        /**
+         * HistoryEntry
+         * @description One revision of a rule that is or was live, and who decided so.
+         */
+        HistoryEntry: {
+            revision: components["schemas"]["RevisionView"];
+            change: components["schemas"]["RuleChangeView"];
         };
         /**
          * HistoryView
@@ -1207,7 +1488,7 @@ export interface components {
          * @description What a command needs.
          * @enum {string}
          */
-        Permission: "view" | "acknowledge_alarm" | "reset_alarm" | "assign_order" | "execute_order" | "cancel_order" | "command_device" | "change_site";
+        Permission: "view" | "acknowledge_alarm" | "reset_alarm" | "assign_order" | "execute_order" | "cancel_order" | "command_device" | "change_site" | "change_rules" | "approve_rules";
         /**
          * PointKind
          * @description What the numbers of a point mean.
@@ -1257,6 +1538,16 @@ export interface components {
             status: number;
             /** Detail */
             detail: string;
+        };
+        /**
+         * ProposeRuleChange
+         * @description Revisions of rules for somebody else to review.
+         */
+        ProposeRuleChange: {
+            /** Reason */
+            reason: string;
+            /** Revisions */
+            revisions: components["schemas"]["RevisionWanted"][];
         };
         /**
          * QueueView
@@ -1321,11 +1612,203 @@ export interface components {
             version: number;
         };
         /**
+         * ReviewRuleChange
+         * @description Approve or reject.
+         */
+        ReviewRuleChange: {
+            /** Version */
+            version: number;
+            /** Comment */
+            comment: string;
+        };
+        /**
+         * RevisionView
+         * @description What a change makes, or made, of one rule.
+         */
+        RevisionView: {
+            /** Change Id */
+            change_id: number;
+            /** Rule Id */
+            rule_id: number | null;
+            /** Asset Id */
+            asset_id: string;
+            /** Name */
+            name: string;
+            /** Base */
+            base: number;
+            /** Number */
+            number: number | null;
+            /** Restores */
+            restores: number | null;
+            /** Definition */
+            definition: {
+                [key: string]: unknown;
+            } | null;
+            /** Note */
+            note: string | null;
+            /** Differences */
+            differences: components["schemas"]["DifferenceView"][];
+        };
+        /**
+         * RevisionWanted
+         * @description What somebody wants of one rule: of ``rule_id``, or of the rule ``name`` of ``asset_id``, which may be new.
+         */
+        RevisionWanted: {
+            /** Rule Id */
+            rule_id?: number | null;
+            /**
+             * Asset Id
+             * @default
+             */
+            asset_id: string;
+            /**
+             * Name
+             * @default
+             */
+            name: string;
+            /** Base */
+            base: number;
+            /** Definition */
+            definition: {
+                [key: string]: unknown;
+            } | null;
+        };
+        /**
          * Role
          * @description What someone is employed as.
          * @enum {string}
          */
         Role: "operator" | "supervisor" | "engineer" | "technician" | "system";
+        /**
+         * RollBack
+         * @description Make an earlier revision of a rule live again.
+         */
+        RollBack: {
+            /** To */
+            to: number;
+            /** Base */
+            base: number;
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * RuleChangeDetail
+         * @description A change with its revisions and what happened to it.
+         */
+        RuleChangeDetail: {
+            /** Id */
+            id: number;
+            /** Version */
+            version: number;
+            state: components["schemas"]["ChangeState"];
+            source: components["schemas"]["Source"];
+            /** Reason */
+            reason: string;
+            /** Author */
+            author: string;
+            /**
+             * Proposed At
+             * Format: date-time
+             */
+            proposed_at: string;
+            /** Reviewer */
+            reviewer: string | null;
+            /** Comment */
+            comment: string | null;
+            /** Decided At */
+            decided_at: string | null;
+            /** Size */
+            size: number;
+            /** Revisions */
+            revisions: components["schemas"]["RevisionView"][];
+            /** Journal */
+            journal: components["schemas"]["JournalEntry"][];
+        };
+        /**
+         * RuleChangeList
+         * @description One page of changes, the newest first.
+         */
+        RuleChangeList: {
+            /** Changes */
+            changes: components["schemas"]["RuleChangeView"][];
+            /** Total */
+            total: number;
+        };
+        /**
+         * RuleChangeView
+         * @description A set of revisions that are live together or not at all, as a row of a list.
+         */
+        RuleChangeView: {
+            /** Id */
+            id: number;
+            /** Version */
+            version: number;
+            state: components["schemas"]["ChangeState"];
+            source: components["schemas"]["Source"];
+            /** Reason */
+            reason: string;
+            /** Author */
+            author: string;
+            /**
+             * Proposed At
+             * Format: date-time
+             */
+            proposed_at: string;
+            /** Reviewer */
+            reviewer: string | null;
+            /** Comment */
+            comment: string | null;
+            /** Decided At */
+            decided_at: string | null;
+            /** Size */
+            size: number;
+        };
+        /**
+         * RuleDetail
+         * @description One rule with its definition, its history and what is proposed.
+         */
+        RuleDetail: {
+            /** Id */
+            id: number;
+            /** Asset Id */
+            asset_id: string;
+            asset_name: components["schemas"]["LocalText"];
+            system: components["schemas"]["System"];
+            /** Name */
+            name: string;
+            title: components["schemas"]["LocalText"];
+            /** Point Key */
+            point_key: number;
+            /** Unit */
+            unit: string;
+            /** Condition */
+            condition: string;
+            priority: components["schemas"]["Priority"];
+            /** Life Safety */
+            life_safety: boolean;
+            /** On */
+            on: boolean;
+            /** Revision */
+            revision: number;
+            /** Definition */
+            definition: {
+                [key: string]: unknown;
+            };
+            /** History */
+            history: components["schemas"]["HistoryEntry"][];
+            /** Open Changes */
+            open_changes: components["schemas"]["RuleChangeView"][];
+        };
+        /**
+         * RuleList
+         * @description One page of rules, by asset.
+         */
+        RuleList: {
+            /** Rules */
+            rules: components["schemas"]["RuleView"][];
+            /** Total */
+            total: number;
+        };
         /**
          * RuleOutcome
          * @description One rule on the stretch of history.
@@ -1355,6 +1838,30 @@ export interface components {
                 number | null,
                 components["schemas"]["Priority"]
             ][];
+        };
+        /**
+         * RuleView
+         * @description One rule as it is live, as a row of a list.
+         */
+        RuleView: {
+            /** Id */
+            id: number;
+            /** Asset Id */
+            asset_id: string;
+            asset_name: components["schemas"]["LocalText"];
+            system: components["schemas"]["System"];
+            /** Name */
+            name: string;
+            title: components["schemas"]["LocalText"];
+            /** Point Key */
+            point_key: number;
+            /** Unit */
+            unit: string;
+            /** Condition */
+            condition: string;
+            priority: components["schemas"]["Priority"];
+            /** Life Safety */
+            life_safety: boolean;
         };
         /**
          * SessionView
@@ -1388,6 +1895,12 @@ export interface components {
                 number
             ][];
         };
+        /**
+         * Source
+         * @description Where a change comes from.
+         * @enum {string}
+         */
+        Source: "proposal" | "site_file" | "roll_back";
         /**
          * SpaceView
          * @description A building, floor, zone or room.
@@ -1542,6 +2055,19 @@ export interface components {
             latency_p50_ms: number | null;
             /** Latency P99 Ms */
             latency_p99_ms: number | null;
+        };
+        /**
+         * WithdrawRuleChange
+         * @description Take a proposal back.
+         */
+        WithdrawRuleChange: {
+            /** Version */
+            version: number;
+            /**
+             * Comment
+             * @default
+             */
+            comment: string;
         };
         /**
          * WorkOrderDetail
@@ -1854,42 +2380,6 @@ export interface operations {
             };
         };
     };
-    point_history_api_points__key__history_get: {
-        parameters: {
-            query?: {
-                seconds?: number;
-            };
-            header?: never;
-            path: {
-                key: number;
-            };
-            cookie?: {
-                watchkeeper_session?: string | null;
-            };
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HistoryView"];
-                };
-            };
-            /** @description Client Error */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     point_limits_api_points__key__limits_get: {
         parameters: {
             query?: never;
@@ -1956,6 +2446,156 @@ export interface operations {
             };
         };
     };
+    point_history_api_points__key__history_get: {
+        parameters: {
+            query?: {
+                seconds?: number;
+            };
+            header?: never;
+            path: {
+                key: number;
+            };
+            cookie?: {
+                watchkeeper_session?: string | null;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HistoryView"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    point_samples_api_points__key__samples_get: {
+        parameters: {
+            query: {
+                from_ms: number;
+                to_ms: number;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                key: number;
+            };
+            cookie?: {
+                watchkeeper_session?: string | null;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HistoryView"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    point_buckets_api_points__key__buckets_get: {
+        parameters: {
+            query: {
+                from_ms: number;
+                to_ms: number;
+                count?: number;
+            };
+            header?: never;
+            path: {
+                key: number;
+            };
+            cookie?: {
+                watchkeeper_session?: string | null;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BucketsView"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_api_history_export_get: {
+        parameters: {
+            query: {
+                point: number[];
+                from_ms: number;
+                to_ms: number;
+                format?: components["schemas"]["ExportForm"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: {
+                watchkeeper_session?: string | null;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv; charset=utf-8": unknown;
+                    "application/vnd.apache.parquet": unknown;
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     change_site_api_site_post: {
         parameters: {
             query?: never;
@@ -1980,6 +2620,349 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FacilityView"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_rules_api_rules_get: {
+        parameters: {
+            query?: {
+                asset_id?: string | null;
+                point_key?: number | null;
+                text?: string;
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: {
+                watchkeeper_session?: string | null;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleList"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    one_rule_api_rules__rule_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rule_id: number;
+            };
+            cookie?: {
+                watchkeeper_session?: string | null;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleDetail"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    roll_back_api_rules__rule_id__roll_back_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "x-watchkeeper"?: string | null;
+            };
+            path: {
+                rule_id: number;
+            };
+            cookie?: {
+                watchkeeper_session?: string | null;
+            };
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RollBack"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleDetail"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_rule_changes_api_rule_changes_get: {
+        parameters: {
+            query?: {
+                state?: components["schemas"]["ChangeState"] | null;
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: {
+                watchkeeper_session?: string | null;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleChangeList"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    propose_api_rule_changes_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "x-watchkeeper"?: string | null;
+            };
+            path?: never;
+            cookie?: {
+                watchkeeper_session?: string | null;
+            };
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProposeRuleChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleChangeView"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    one_rule_change_api_rule_changes__change_id__get: {
+        parameters: {
+            query?: {
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path: {
+                change_id: number;
+            };
+            cookie?: {
+                watchkeeper_session?: string | null;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleChangeDetail"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    approve_api_rule_changes__change_id__approve_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "x-watchkeeper"?: string | null;
+            };
+            path: {
+                change_id: number;
+            };
+            cookie?: {
+                watchkeeper_session?: string | null;
+            };
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReviewRuleChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleChangeView"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reject_api_rule_changes__change_id__reject_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "x-watchkeeper"?: string | null;
+            };
+            path: {
+                change_id: number;
+            };
+            cookie?: {
+                watchkeeper_session?: string | null;
+            };
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReviewRuleChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleChangeView"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    withdraw_api_rule_changes__change_id__withdraw_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "x-watchkeeper"?: string | null;
+            };
+            path: {
+                change_id: number;
+            };
+            cookie?: {
+                watchkeeper_session?: string | null;
+            };
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WithdrawRuleChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleChangeView"];
                 };
             };
             /** @description Client Error */
