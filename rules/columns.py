@@ -6,14 +6,19 @@ from collections.abc import Iterable
 from typing import cast
 
 import numpy as np
+import numpy.typing as npt
 
+from facility.quality import BAD_FROM
 from facility.samples import SampleBatch
 from rules import kernel, layout
 
+_LINE = 64
+"""Bytes of a line of the cache."""
 
-def allocate(*, keys: int, points: int, rows: int, shapes: int, ranges: int, records: int) -> layout.Columns:
-    """Return columns in which nothing was seen, nothing is active and no band is drawn yet."""
-    return layout.Columns(_points(keys, points), _rows(rows, shapes, ranges), _output(rows, records))
+
+def allocate(*, keys: int, rows: int, shapes: int, ranges: int, records: int) -> layout.Columns:
+    """Return columns in which no point has rows, nothing was seen, nothing is active and no band is drawn yet."""
+    return layout.Columns(_points(keys), _rows(rows, shapes, ranges), _output(rows, records))
 
 
 def views_of(columns: layout.Columns) -> layout.Columns:
@@ -25,10 +30,17 @@ def views_of(columns: layout.Columns) -> layout.Columns:
     )
 
 
+def table_of(words: layout.Column) -> layout.Column:
+    """Return the points' records, ``Points.real`` or ``Points.whole``, as a table: a line a key, a column a word."""
+    return words.reshape(-1, kernel.WIDTH)
+
+
 def batch_of(batch: SampleBatch) -> layout.Batch:
     """Return a batch's columns as the compiled kernel was compiled for: contiguous, and writable for all it matters."""
     columns = (batch.point, batch.source_time_ns, batch.gateway_time_ns, batch.value, batch.quality)
-    return layout.Batch(*(np.require(column, requirements=["C", "W"]) for column in columns))
+    return layout.Batch(
+        *(column if column.flags.carray else np.require(column, requirements=["C", "W"]) for column in columns)
+    )
 
 
 def lists_of(batch: SampleBatch) -> layout.Batch:
@@ -41,21 +53,33 @@ def _views(columns: Iterable[layout.Column]) -> Iterable[layout.Column]:
     return (cast("layout.Column", column.data) for column in columns)
 
 
-def _points(keys: int, count: int) -> layout.Points:
+def _points(keys: int) -> layout.Points:
+    words = _on_lines(keys * kernel.WIDTH)
+    records = table_of(words)
+    records[:, kernel.NEWEST] = kernel.NEVER
+    records[:, kernel.ARRIVED] = kernel.UNSEEN
+    records[:, kernel.DUE] = kernel.NEVER
+    records[:, kernel.QUIET_TO] = BAD_FROM
+    real = words.view(np.float64)
+    for word, value in ((kernel.LO, np.inf), (kernel.HI, -np.inf), (kernel.HELD, np.nan)):
+        table_of(real)[:, word] = value
     return layout.Points(
-        slot=np.full(keys, -1, np.int32),
-        first_row=np.zeros(count + 1, np.int64),
-        lo=np.full(count, np.inf),
-        hi=np.full(count, -np.inf),
-        held=np.full(count, np.nan),
-        due=np.full(count, kernel.NEVER, np.int64),
-        newest=np.full(count, kernel.UNSEEN, np.int64),
-        arrived=np.full(count, kernel.UNSEEN, np.int64),
-        wake=np.full(count, kernel.NEVER, np.int64),
-        block_wake=np.full((count >> kernel.BLOCK) + 1, kernel.NEVER, np.int64),
-        grade=np.full(count, kernel.UNWATCHED, np.int16),
-        graded=np.full(count, kernel.UNSEEN, np.int64),
+        real=real,
+        whole=words,
+        first_row=np.zeros(keys + 1, np.int64),
+        wake=np.full(keys, kernel.NEVER, np.int64),
+        block_wake=np.full((keys >> kernel.BLOCK) + 1, kernel.NEVER, np.int64),
+        grade=np.full(keys, kernel.UNWATCHED, np.int16),
+        graded=np.full(keys, kernel.UNSEEN, np.int64),
     )
+
+
+def _on_lines(count: int) -> npt.NDArray[np.int64]:
+    """Return so many words that begin where a line of the cache does."""
+    spare = _LINE // 8
+    words = np.zeros(count + spare, np.int64)
+    start = -words.ctypes.data % _LINE // 8
+    return words[start : start + count]
 
 
 def _rows(count: int, shapes: int, ranges: int) -> layout.Rows:

@@ -15,7 +15,7 @@ from facility.model import Facility, Point, Rule
 from facility.quality import Quality
 from rules import fingerprint, kernel
 from rules.baseline import Baseline
-from rules.columns import allocate
+from rules.columns import allocate, table_of
 from rules.events import Reason
 from rules.layout import Columns, Rows
 from rules.rows import Owner, Range, Row, Shape, rows_of
@@ -34,8 +34,6 @@ class Program:
     columns: Columns
     rows: tuple[Row, ...]
     """What each row of the columns means."""
-    slots: dict[int, int]
-    """Point key to position in the points' columns."""
     network: Network | None = None
     """What is computed for rules that the kernel does not decide on samples; ``None``: there are none."""
     followed: frozenset[str] = frozenset()
@@ -124,26 +122,27 @@ def _plan_rows(facility: Facility, mistakes: list[Mistake]) -> Iterator[Row]:
 
 
 def _lay_out(rows: list[Row]) -> Program:
-    keys = sorted({row.point for row in rows})
-    slots = {key: slot for slot, key in enumerate(keys)}
-    row_slots = np.array([slots[row.point] for row in rows], np.int64)
-    per_point = np.bincount(row_slots, minlength=len(keys)) if rows else np.zeros(0, np.int64)
+    watched = np.array([row.point for row in rows], np.int64)
+    keys = int(watched.max(initial=-1)) + 1
+    per_point = np.bincount(watched, minlength=keys)
     shapes = dict.fromkeys(row.shape for row in rows)
     numbers = {shape: number for number, shape in enumerate(shapes)}
     columns = allocate(
-        keys=keys[-1] + 1 if keys else 0,
-        points=len(keys),
+        keys=keys,
         rows=len(rows),
         shapes=len(shapes),
         ranges=sum(len(shape.ranges) for shape in shapes),
         records=max(_RECORDS, 2 * int(per_point.max(initial=0))),
     )
-    columns.points.slot[keys] = range(len(keys))
-    columns.points.first_row[1:] = np.cumsum(per_point)
-    columns.points.grade[[slots[row.point] for row in rows if row.shape.kind == kernel.QUALITY]] = Quality.GOOD
+    points = columns.points
+    table_of(points.whole)[watched, kernel.NEWEST] = kernel.UNSEEN
+    points.first_row[1:] = np.cumsum(per_point)
+    graded = [row.point for row in rows if row.shape.kind == kernel.QUALITY]
+    points.grade[graded] = Quality.GOOD
+    table_of(points.whole)[graded, kernel.QUIET_TO] = Quality.GOOD  # none is quiet before the first was looked at
     columns.rows.live[:, kernel.SHAPE] = [numbers[row.shape] for row in rows]
     _lay_out_shapes(list(shapes), columns.rows)
-    return Program(columns, tuple(rows), slots)
+    return Program(columns, tuple(rows))
 
 
 def _lay_out_shapes(shapes: Sequence[Shape], rows: Rows) -> None:

@@ -25,8 +25,9 @@ def compiled() -> Kernel | None:
     except ImportError:
         return None
     for helper in kernel.HELPERS:
-        extending.register_jitable(forceinline=helper not in (kernel.take, kernel.distrust, kernel.pass_quiet))(helper)
-    columns = numba.typeof(allocate(keys=1, points=2, rows=1, shapes=1, ranges=1, records=1))
+        # The loop over quiet samples keeps all it needs in registers as long as nothing else is in its function.
+        extending.register_jitable(forceinline=helper is not kernel.pass_quiet)(helper)
+    columns = numba.typeof(allocate(keys=1, rows=1, shapes=1, ranges=1, records=1))
     batch = numba.typeof(batch_of(SampleBatch.of([])))
     return Kernel(
         scan=_jit(numba, kernel.scan, numba.int64(batch, columns, numba.int64)),

@@ -36,8 +36,8 @@ class Watched(NamedTuple):
 
     keys: frozenset[int]
     """Of the points and virtual points that their rows are on."""
-    slots: npt.NDArray[np.int64]
-    """Places of these points in the kernel's columns."""
+    places: npt.NDArray[np.int64]
+    """The same keys in order: places in the kernel's columns."""
     wake: Column
     """The kernel's: when each of its points has to be looked at."""
 
@@ -51,7 +51,7 @@ class Course:
         self._scan = scan
         self._sweep = sweep
         self._watched = watched
-        self._follows_rules = len(watched.slots) > 0
+        self._follows_rules = len(watched.places) > 0
         self._is_read = _flags({*network.feeds, *watched.keys, *network.virtual_points})
         self._is_virtual = _flags(network.virtual_points)
         self._is_watched = _flags(watched.keys)
@@ -127,7 +127,7 @@ class Course:
 
     def _next_watched_ns(self) -> int:
         watched = self._watched
-        return int(np.asarray(watched.wake)[watched.slots].min()) if self._follows_rules else kernel.NEVER
+        return int(np.asarray(watched.wake)[watched.places].min()) if self._follows_rules else kernel.NEVER
 
     def _give(self) -> None:
         """Give the kernel what signals computed."""

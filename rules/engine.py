@@ -10,7 +10,7 @@ from facility.model import Facility
 from facility.samples import SampleBatch
 from rules import kernel
 from rules.baseline import Baseline
-from rules.columns import batch_of, lists_of, views_of
+from rules.columns import batch_of, lists_of, table_of, views_of
 from rules.compile import NOTHING_LEARNED, Program, compile_facility
 from rules.compiled import compiled
 from rules.course import Course, Watched
@@ -61,7 +61,6 @@ class RuleEngine:
         """
         program = compile_facility(facility, baselines)
         self._rows = program.rows
-        self._slot_of_row = [program.slots[row.point] for row in program.rows]
         self._columns = program.columns
         self._views = views_of(program.columns)
         self._fast = fast or _kernel_for(len(program.rows))
@@ -106,8 +105,7 @@ class RuleEngine:
         if program.network is None:
             return None
         keys = frozenset(row.point for row in program.rows if row.owner.key in program.followed)
-        slots = np.array([program.slots[key] for key in sorted(keys)], np.int64)
-        watched = Watched(keys, slots, program.columns.points.wake)
+        watched = Watched(keys, np.array(sorted(keys), np.int64), program.columns.points.wake)
         return Course(program.network, self._fold, self._scanned, self._swept, watched)
 
     def _scanned(self, batch: SampleBatch) -> Iterator[Record]:
@@ -138,8 +136,7 @@ class RuleEngine:
             yield Record._make((*line, value))
 
     def _state_of(self, row: int) -> SavedState:
-        meaning, slot = self._rows[row], self._slot_of_row[row]
-        points, live = self._columns.points, self._columns.rows.live
+        meaning, points, live = self._rows[row], self._columns.points, self._columns.rows.live
         return SavedState(
             owner=meaning.owner.key,
             row=meaning.ordinal,
@@ -147,8 +144,8 @@ class RuleEngine:
             phase=Phase(int(live[row, kernel.PHASE])),
             since_ns=int(live[row, kernel.SINCE]),
             began_ns=self._fold.began_ns(row),
-            seen_ns=int(points.newest[slot]),
-            value=float(points.held[slot]),
+            seen_ns=int(table_of(points.whole)[meaning.point, kernel.NEWEST]),
+            value=float(table_of(points.real)[meaning.point, kernel.HELD]),
             priority=int(self._fold.priority(row)),
         )
 

@@ -30,9 +30,9 @@ runs on the gateway's time, since a device that is lost says no time. A sample t
 a point's quality says nothing about it any more. A ``VOID`` sample is no device's: what computed it says that there is
 nothing to judge now, so every ``VALUE`` row of its point is false, and whatever comes next is looked at.
 
-Guard band. For each point ``lo < value < hi``, ``time < due`` and an unchanged quality (``grade``, where any row
-watches it) is the region where none of its rows can change, so a quiet sample costs the same however many rules the
-point has.
+Guard band. For each point ``LO < value < HI``, ``NEWEST <= time < DUE`` and ``QUIET_FROM <= quality < QUIET_TO`` is
+the region where none of its rows can change, so a quiet sample costs the same however many rules the point has: it is
+compared with one record of eight words, a line of the cache, and noted there.
 
 All times are nanoseconds. Columns are NumPy arrays for the compiled kernel; the plain one takes memoryviews of
 the same arrays, and lists.
@@ -48,7 +48,7 @@ from rules.layout import Batch, Columns, Kernel, Moment, Output, Points, Record,
 NEVER = 2**62
 """A time that does not come; half the range of int64, so that adding a delay cannot overflow."""
 UNSEEN = -(2**62)
-"""``newest`` of a point without any sample."""
+"""``NEWEST`` of a point without any sample."""
 UNWATCHED = -1
 """``grade`` of a point whose quality no row watches."""
 VOID = 63
@@ -87,6 +87,23 @@ CONFIRMED = 2
 PASSED = 3
 """A meter passed another multiple of its interval."""
 
+# Words of a point's record. In ``Points.real``:
+LO = 0
+HI = 1
+HELD = 2
+"""The newest usable sample's value."""
+# In ``Points.whole``:
+NEWEST = 3
+"""Source time of the newest usable sample; ``NEVER`` for a point without rows, of which every sample is too old."""
+ARRIVED = 4
+"""Gateway time of the same sample."""
+DUE = 5
+"""Source time from which on a sample has to be looked at whatever its value; ``UNSEEN``: the very next one."""
+QUIET_FROM = 6
+QUIET_TO = 7
+"""Code of quality after the last one that is quiet; equal to ``QUIET_FROM`` where none is."""
+WIDTH = 8
+
 # Columns of ``Rows.setup``.
 KIND = 0
 ON_DELAY = 1
@@ -120,15 +137,8 @@ BEGAN = 4
 def scan(batch: Batch, columns: Columns, start: int) -> int:
     """Take samples from ``start`` on; return where it stopped: the batch's length, or earlier for want of room."""
     i = pass_quiet(batch, columns.points, start)
-    while i < len(batch.point):
-        p = columns.points.slot[batch.point[i]]
-        if not has_room(columns, p):
-            return i
-        moment = Moment(batch.source_ns[i], batch.gateway_ns[i], batch.value[i], 2 * i)
-        if batch.quality[i] >= BAD_FROM:
-            distrust(columns, p, batch.quality[i], moment)
-        else:
-            take(columns, p, batch.quality[i], moment)
+    while i < len(batch.point) and has_room(columns, batch.point[i]):
+        look_at(batch, columns, i)
         i = pass_quiet(batch, columns.points, i + 1)
     return i
 
@@ -136,39 +146,48 @@ def scan(batch: Batch, columns: Columns, start: int) -> int:
 def pass_quiet(batch: Batch, points: Points, start: int) -> int:
     """Take samples from ``start`` on as long as they change no row; return the position of one that may."""
     key, source, gateway, value, quality = batch
-    slot, _, lo, hi, held, due, newest, arrived, _, _, grade, _ = points
-    keys = len(slot)
-    for i in range(start, len(key)):
-        point = key[i]
-        if point < 0 or point >= keys:
-            continue
-        p = slot[point]
-        if p < 0:
-            continue
-        q = quality[i]
-        if q >= BAD_FROM:
-            if worsens(points, p, q, gateway[i]):
+    real, whole = points.real, points.whole
+    keys = len(points.wake)
+    i = start
+    while 0 <= i < len(key):  # it is never below 0; told so, numba need not ask at every array what i counts from
+        p = key[i]
+        if 0 <= p < keys:
+            at, t, v, q = WIDTH * p, source[i], value[i], quality[i]
+            if (
+                real[at + LO] < v < real[at + HI]
+                and whole[at + NEWEST] <= t < whole[at + DUE]
+                and whole[at + QUIET_FROM] <= q < whole[at + QUIET_TO]
+            ):
+                whole[at + NEWEST] = t
+                whole[at + ARRIVED] = gateway[i]
+                real[at + HELD] = v
+            elif q >= BAD_FROM:
+                if worsens(points, p, q, gateway[i]):
+                    return i
+            elif t >= whole[at + NEWEST] and (v - v == 0.0 or q == VOID):
                 return i
-            continue
-        v = value[i]
-        t = source[i]
-        if lo[p] < v < hi[p] and newest[p] <= t < due[p] and (q == grade[p] or grade[p] == UNWATCHED):
-            newest[p] = t
-            arrived[p] = gateway[i]
-            held[p] = v
-        elif t >= newest[p] and (v - v == 0.0 or q == VOID):
-            return i
-    return len(key)
+        i += 1
+    return i
 
 
 def worsens(points: Points, p: int, quality: int, arrived: int) -> bool:
     """Tell whether a bad sample says more of its point than what came before it."""
-    if points.grade[p] == UNWATCHED or arrived < points.graded[p] or arrived < points.arrived[p]:
+    at = WIDTH * p
+    if points.grade[p] == UNWATCHED or arrived < points.graded[p] or arrived < points.whole[at + ARRIVED]:
         return False
-    if quality != points.grade[p]:
+    if quality != points.whole[at + QUIET_FROM]:
         return True
     points.graded[p] = arrived
     return False
+
+
+def look_at(batch: Batch, columns: Columns, i: int) -> None:
+    """Take a sample that may change something."""
+    now = Moment(batch.source_ns[i], batch.gateway_ns[i], batch.value[i], 2 * i)
+    if batch.quality[i] >= BAD_FROM:
+        distrust(columns, batch.point[i], batch.quality[i], now)
+    else:
+        take(columns, batch.point[i], batch.quality[i], now)
 
 
 def sweep(columns: Columns, now: int, start: int) -> int:
@@ -183,7 +202,7 @@ def sweep(columns: Columns, now: int, start: int) -> int:
             if wake[p] <= now:
                 if not has_room(columns, p):
                     return block
-                advance(columns, p, Moment(now - lag(columns.points, p), now, columns.points.held[p], 0))
+                advance(columns, p, Moment(now - lag(columns.points, p), now, held(columns.points, p), 0))
                 rearm(columns, p)
             earliest = min(earliest, wake[p])
         block_wake[block] = earliest
@@ -199,29 +218,35 @@ def has_room(columns: Columns, p: int) -> bool:
 
 def lag(points: Points, p: int) -> int:
     """Return how far the point's own time is behind the gateway's."""
-    if points.newest[p] == UNSEEN:
+    at = WIDTH * p
+    if points.whole[at + NEWEST] == UNSEEN:
         return 0
-    return int(points.arrived[p] - points.newest[p])
+    return int(points.whole[at + ARRIVED] - points.whole[at + NEWEST])
+
+
+def held(points: Points, p: int) -> float:
+    """Return the newest usable sample's value."""
+    return float(points.real[WIDTH * p + HELD])
 
 
 def take(columns: Columns, p: int, quality: int, now: Moment) -> None:
     """Take a usable sample that may change something."""
     points = columns.points
-    if now.t >= points.due[p] or now.arrived >= points.wake[p]:
-        advance(columns, p, Moment(now.t, now.arrived, points.held[p], now.step))
+    at = WIDTH * p
+    if now.t >= points.whole[at + DUE] or now.arrived >= points.wake[p]:
+        advance(columns, p, Moment(now.t, now.arrived, held(points, p), now.step))
     regard(points, p, quality, now.arrived)
-    points.newest[p] = now.t
-    points.arrived[p] = now.arrived
-    points.held[p] = now.value
+    points.whole[at + NEWEST] = now.t
+    points.whole[at + ARRIVED] = now.arrived
+    points.real[at + HELD] = now.value
     judge(columns, p, Moment(now.t, now.arrived, now.value, now.step + 1))
-    rearm(columns, p)
 
 
 def distrust(columns: Columns, p: int, quality: int, now: Moment) -> None:
     """Take a bad sample, of which nothing counts but its quality and when it came."""
     points, rows, _ = columns
     if now.arrived >= points.wake[p]:
-        advance(columns, p, Moment(now.arrived - lag(points, p), now.arrived, points.held[p], now.step))
+        advance(columns, p, Moment(now.arrived - lag(points, p), now.arrived, held(points, p), now.step))
     regard(points, p, quality, now.arrived)
     for r in range(points.first_row[p], points.first_row[p + 1]):
         if rows.setup[rows.live[r, SHAPE], KIND] == QUALITY:
@@ -233,10 +258,14 @@ def regard(points: Points, p: int, quality: int, arrived: int) -> None:
     """Note a point's quality, unless something that came later has told it already."""
     if points.grade[p] == UNWATCHED:
         return
-    points.graded[p] = max(points.graded[p], points.arrived[p])  # quiet samples told the same and moved only the latter
+    at = WIDTH * p
+    # Quiet samples told the same quality and moved only the sample's own time.
+    points.graded[p] = max(points.graded[p], points.whole[at + ARRIVED])
     if arrived >= points.graded[p]:
         points.graded[p] = arrived
         points.grade[p] = quality
+        points.whole[at + QUIET_FROM] = quality
+        points.whole[at + QUIET_TO] = quality + 1 if quality < BAD_FROM else quality
 
 
 def advance(columns: Columns, p: int, now: Moment) -> None:
@@ -272,7 +301,9 @@ def grow_silent(columns: Columns, p: int, r: int, now: Moment) -> None:
     points, rows, out = columns
     timeout = rows.setup[rows.live[r, SHAPE], ON_DELAY]
     if rows.live[r, PHASE] == NORMAL:
-        heard = max(points.arrived[p], rows.live[r, SINCE])  # nobody listened before the row's own beginning
+        heard = max(
+            points.whole[WIDTH * p + ARRIVED], rows.live[r, SINCE]
+        )  # nobody listened before the row's own beginning
         if now.arrived >= heard + timeout // 2:
             move(columns, r, PENDING, heard)
     if rows.live[r, PHASE] == PENDING and now.arrived >= rows.live[r, SINCE] + timeout:
@@ -282,8 +313,10 @@ def grow_silent(columns: Columns, p: int, r: int, now: Moment) -> None:
 
 
 def judge(columns: Columns, p: int, now: Moment) -> None:
-    """Apply a sample to all rows of its point and draw the band of values that change none of them."""
+    """Apply a sample to all rows of its point, and draw the band of values and times that change none of them."""
     points, rows, _ = columns
+    behind = now.arrived - now.t
+    wake = NEVER
     is_void = math.isnan(now.value)
     lo = math.inf if is_void else -math.inf
     hi = -math.inf if is_void else math.inf
@@ -301,8 +334,10 @@ def judge(columns: Columns, p: int, now: Moment) -> None:
             weigh(columns, p, r, now)
         elif not is_void:
             hi = min(hi, read_meter(columns, r, now))
-    points.lo[p] = lo
-    points.hi[p] = hi
+        wake = min(wake, ripe(columns, p, r, behind))
+    points.real[WIDTH * p + LO] = lo
+    points.real[WIDTH * p + HI] = hi
+    expect(points, p, wake, wake - behind)
 
 
 def weigh(columns: Columns, p: int, r: int, now: Moment) -> None:
@@ -430,8 +465,13 @@ def rearm(columns: Columns, p: int) -> None:
         wake = min(wake, ripe(columns, p, r, behind))
         if rows.setup[rows.live[r, SHAPE], KIND] == NO_DATA and rows.live[r, PHASE] != NORMAL:
             broken_by_sample = True
+    expect(points, p, wake, UNSEEN if broken_by_sample else wake - behind)
+
+
+def expect(points: Points, p: int, wake: int, due: int) -> None:
+    """Note by the gateway's time when a sweep, and by the source's when a sample, has to look at the point."""
     points.wake[p] = wake
-    points.due[p] = UNSEEN if broken_by_sample else wake - behind
+    points.whole[WIDTH * p + DUE] = due
     block = p >> BLOCK
     points.block_wake[block] = min(points.block_wake[block], wake)
 
@@ -443,7 +483,10 @@ def ripe(columns: Columns, p: int, r: int, behind: int) -> int:
     kind = rows.setup[rows.live[r, SHAPE], KIND]
     if kind == NO_DATA:
         if phase == NORMAL:
-            return int(max(points.arrived[p], rows.live[r, SINCE]) + rows.setup[rows.live[r, SHAPE], ON_DELAY] // 2)
+            return int(
+                max(points.whole[WIDTH * p + ARRIVED], rows.live[r, SINCE])
+                + rows.setup[rows.live[r, SHAPE], ON_DELAY] // 2
+            )
         return int(rows.live[r, SINCE] + rows.setup[rows.live[r, SHAPE], ON_DELAY]) if phase == PENDING else NEVER
     if kind == QUALITY:
         behind = 0
@@ -479,7 +522,7 @@ plain = Kernel(scan, sweep)
 """The kernel as plain Python, for small batches and for machines without numba."""
 
 HELPERS = (
-    pass_quiet, worsens, has_room, lag, take, distrust, regard, advance, ripen, grow_silent, judge, weigh, holds, band,
-    follow, become_true, catch_up, hear, read_meter, rearm, ripe, move, record,
+    pass_quiet, worsens, look_at, has_room, lag, held, take, distrust, regard, advance, ripen, grow_silent, judge,
+    weigh, holds, band, follow, become_true, catch_up, hear, read_meter, rearm, expect, ripe, move, record,
 )  # fmt: skip
 """What ``scan`` and ``sweep`` call; whoever compiles them has to compile these as well."""

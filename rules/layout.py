@@ -1,7 +1,7 @@
 """How the kernel's columns lie in memory.
 
-What every sample touches lies in a column of its own. What is touched together and rarely lies side by side in tables,
-whose columns :mod:`rules.kernel` names: to look at a row is then one miss of the cache, not ten.
+What is touched together lies side by side, in records and tables whose columns :mod:`rules.kernel` names: to look at a
+sample is then one miss of the cache, and so is to look at a row, not ten.
 """
 
 from __future__ import annotations
@@ -26,22 +26,14 @@ class Batch(NamedTuple):
 
 
 class Points(NamedTuple):
-    """One entry per point that any row watches, ordered as the rows are."""
+    """One entry per point key, also of keys that no row watches: a sample finds its point without a search."""
 
-    slot: Column
-    """Point key to position in the other columns; -1 for points without rules."""
+    real: Column
+    """Records of ``kernel.WIDTH`` words, one after the other; the words that are numbers."""
+    whole: Column
+    """The same memory; the words that are times and codes."""
     first_row: Column
-    """Position to its first row; one entry more than points."""
-    lo: Column
-    hi: Column
-    held: Column
-    """The newest usable sample's value."""
-    due: Column
-    """Source time from which on a sample has to be looked at whatever its value; ``UNSEEN``: the very next one."""
-    newest: Column
-    """Source time of the newest usable sample."""
-    arrived: Column
-    """Gateway time of the same sample."""
+    """Its first row; one entry more than points."""
     wake: Column
     """Gateway time from which on a sweep has to look."""
     block_wake: Column

@@ -11,6 +11,7 @@ import numpy as np
 from facility.clock import NS_PER_S
 from facility.priority import Priority
 from rules import kernel
+from rules.columns import table_of
 from rules.compile import Program
 from rules.fingerprint import is_computed
 from rules.fold import Fold
@@ -96,13 +97,14 @@ class _Restoration:
 
     def _remember(self, place: int, state: SavedState) -> None:
         """Ignore from now on what the point had seen before: a broker delivers again what was not acknowledged."""
-        slot = self._program.slots[self._program.rows[place].point]
-        if state.seen_ns > self._points.newest[slot]:
-            self._points.newest[slot] = state.seen_ns
-            self._points.arrived[slot] = min(state.seen_ns, self._now_ns)  # a device's clock may be ahead of ours
-            self._points.held[slot] = state.value
-        if self._program.rows[place].shape.kind == kernel.QUALITY:
-            self._points.graded[slot] = max(self._points.graded[slot], min(state.since_ns, self._now_ns))
+        row = self._program.rows[place]
+        times = table_of(self._points.whole)[row.point]
+        if state.seen_ns > times[kernel.NEWEST]:
+            times[kernel.NEWEST] = state.seen_ns
+            times[kernel.ARRIVED] = min(state.seen_ns, self._now_ns)  # a device's clock may be ahead of ours
+            table_of(self._points.real)[row.point, kernel.HELD] = state.value
+        if row.shape.kind == kernel.QUALITY:
+            self._points.graded[row.point] = max(self._points.graded[row.point], min(state.since_ns, self._now_ns))
 
     def _adopt(self, state: SavedState) -> SavedState:
         """Let the rule's first row answer for an active row that an edit removed, so that the episode can end."""
@@ -116,9 +118,9 @@ class _Restoration:
         """Have the first sweep look at every point in which something waits for time."""
         waiting = silent | np.isin(self._live[:, kernel.PHASE], (kernel.PENDING, kernel.LEAVING))
         for place in waiting.nonzero()[0].tolist():
-            slot = self._program.slots[self._program.rows[place].point]
-            self._points.wake[slot] = self._now_ns
-            self._points.block_wake[slot >> kernel.BLOCK] = self._now_ns
+            point = self._program.rows[place].point
+            self._points.wake[point] = self._now_ns
+            self._points.block_wake[point >> kernel.BLOCK] = self._now_ns
 
 
 def _began(state: SavedState) -> int:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from facility.samples import SampleBatch
 from rules import kernel
+from rules.columns import table_of
 from rules.compile import Program
 from rules.fold import Fold
 from rules.signals.network import Network
@@ -83,7 +84,7 @@ def _rows(batch: SampleBatch) -> Iterator[tuple[int, int, int, float, int]]:
 
 def _show(program: Program, network: Network) -> None:
     """Let virtual points hold what was computed last, which is the evidence when a delay of theirs ends."""
-    held = program.columns.points.held
+    held = table_of(program.columns.points.real)[:, kernel.HELD]
     for cell in network.cells:
         if cell.point is not None and not math.isnan(cell.last):
-            held[program.slots[cell.point]] = cell.last
+            held[cell.point] = cell.last
