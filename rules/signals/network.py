@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -222,15 +222,30 @@ class Network:
                 found[key] = max(found[key], clockwork.timed.look_back_ns)
         return found
 
-    def settle(self) -> None:
-        """After a restart: note what every junction says, which the kernel has in its saved state already."""
+    def forget_changes(self) -> None:
+        """Leave unjudged what changed, and ungiven what was computed: it belongs to the past."""
+        self._dirty = [set() for _ in self._dirty]
+        self._given.clear()
+
+    def unsettled(self) -> set[str]:
+        """Return the owners of the rules that what changed concerns."""
+        return {self.junctions[number].owner for dirty in self._dirty for number in dirty}
+
+    def settle(self, unjudged: Collection[str]) -> None:
+        """After a restart: note what every junction says, which the kernel has in its saved state already.
+
+        Args:
+            unjudged: Owners of which it may not have it.
+        """
         for junction in self.junctions:
             try:
                 junction.settle(self._values)
             except Exception as error:  # noqa: BLE001  # one rule's mistake is not the others'
                 self.isolate(junction.owner, error)
-        self._dirty = [set() for _ in self._dirty]
-        self._given.clear()
+        self.forget_changes()
+        for number, junction in enumerate(self.junctions):
+            if junction.owner in unjudged:
+                self._dirty[junction.level].add(number)
         self._is_first = True
 
     def reconsider(self) -> None:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Collection, Iterator
 from typing import Protocol
 
+import numpy as np
+
 from facility.samples import SampleBatch
 from rules import kernel
 from rules.columns import table_of
@@ -20,7 +22,8 @@ class Past(Protocol):
     def __call__(self, points: Collection[int], start_ns: int, end_ns: int) -> SampleBatch:
         """Return the samples of some points with source time in ``[start_ns, end_ns)``, in the order of arrival.
 
-        Before them stands the newest earlier sample of each point that has one, since values hold until the next.
+        Before them stand the newest earlier sample of each point and, if that one is bad, its newest usable one: values
+        hold until the next.
         """
         ...
 
@@ -38,15 +41,26 @@ def begin(program: Program, fold: Fold, *, past: Past, now_ns: int) -> None:
     network = program.network
     if network is None:
         return
-    _replay(network, past, now_ns)
+    concerned = _replay(network, past, now_ns)
     for owner in program.followed:
         network.tell(owner, stands=fold.stands(owner))
-    network.settle()
+    network.settle(concerned - _overdue(program))
     _show(program, network)
 
 
-def _replay(network: Network, past: Past, now_ns: int) -> None:
-    """Hear again what the points had said, each as far back as anything remembers that hangs on it."""
+def _overdue(program: Program) -> set[str]:
+    """Return the owners of rows whose delays ended while nobody watched: only what is new may decide those."""
+    phases = program.columns.rows.live[:, kernel.PHASE]
+    places = np.flatnonzero(np.isin(phases, (kernel.OVERDUE, kernel.OVERDUE_LEAVING)))
+    return {program.rows[place].owner.key for place in places.tolist()}
+
+
+def _replay(network: Network, past: Past, now_ns: int) -> set[str]:
+    """Hear again what the points had said, each as far back as anything remembers that hangs on it.
+
+    Returns:
+        Owners of the rules that the last instant concerned, which the process may not have lived to judge.
+    """
     end_ns = kernel.NEVER
     rows = [
         row
@@ -62,11 +76,15 @@ def _replay(network: Network, past: Past, now_ns: int) -> None:
     for key, source_ns, gateway_ns, value, quality in rows:
         while waiting and waiting[-1][0] <= gateway_ns:
             network.begin(waiting.pop()[1], gateway_ns)
+        if gateway_ns > network.clock_ns:
+            network.forget_changes()
+            network.clock_ns = gateway_ns
         network.reach(gateway_ns)
-        network.clock_ns = max(network.clock_ns, gateway_ns)
         network.hear(key, source_ns, gateway_ns, value, quality)
+    concerned = network.unsettled()
     for _, number in waiting:
         network.begin(number, last_ns)
+    return concerned
 
 
 def _by_look_back(network: Network) -> dict[int, list[int]]:

@@ -8,7 +8,7 @@ from facility.conditions import Condition, Schedule
 from facility.equipment import EquipmentClass, PointDefinition, PointKind, RuleDefinition, System
 from facility.model import Asset, Facility, Point, Rule, Space
 from facility.priority import ConsequenceClass
-from facility.quality import Quality
+from facility.quality import BAD_FROM, Quality
 from facility.samples import Sample, SampleBatch
 from rules.signals.past import Past
 from tests.rules.plant import S, say
@@ -134,10 +134,11 @@ def past_of(samples: Iterable[Sample]) -> Past:
     kept = sorted(samples, key=lambda sample: sample.gateway_time_ns)
 
     def past(points: Collection[int], start_ns: int, end_ns: int) -> SampleBatch:
-        before = {
-            sample.point: sample for sample in kept if sample.point in points and sample.source_time_ns < start_ns
-        }
-        within = [sample for sample in kept if sample.point in points and start_ns <= sample.source_time_ns < end_ns]
-        return SampleBatch.of([*before.values(), *within])
+        asked = [sample for sample in kept if sample.point in points and sample.source_time_ns < end_ns]
+        earlier = [sample for sample in asked if sample.source_time_ns < start_ns]
+        newest = {sample.point: sample for sample in earlier}
+        usable = {sample.point: sample for sample in earlier if sample.quality < BAD_FROM}
+        before = {id(sample) for sample in (*newest.values(), *usable.values())}
+        return SampleBatch.of([each for each in asked if id(each) in before or each.source_time_ns >= start_ns])
 
     return past
