@@ -61,6 +61,7 @@ def begun(transition: RuleTransition, step: Step, asset_id: str) -> Alarm:
         reason=transition.reason,
         value=number(transition.value),
         limit=number(transition.limit),
+        explanation=transition.explanation,
         since_ns=transition.since_ns,
         raised_at_ns=transition.at_ns,
     )
@@ -115,6 +116,7 @@ def evidence_of(transition: RuleTransition) -> Evidence:
         "value": number(transition.value),
         "limit": number(transition.limit),
         "since_ns": transition.since_ns,
+        **({"explanation": transition.explanation} if transition.explanation else {}),
     }
 
 
@@ -135,6 +137,7 @@ def _still_true(alarm: Alarm, transition: RuleTransition, step: Step) -> Alarm:
         reason=transition.reason,
         value=number(transition.value),
         limit=number(transition.limit),
+        explanation=transition.explanation,
         since_ns=transition.since_ns,
         cleared_at_ns=None,
         acknowledged_at_ns=alarm.acknowledged_at_ns if seen else None,

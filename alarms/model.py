@@ -29,6 +29,8 @@ class Alarm:
     """The value that decided so, in the point's unit; ``None`` for missing data."""
     limit: float | None
     """The limit, state code or seconds it was held against."""
+    explanation: str = ""
+    """What made it so, in words; empty where value and limit say it all."""
     since_ns: int
     """When the condition began, before any delay."""
     raised_at_ns: int

@@ -104,6 +104,7 @@ def _alarm(row: Row[*tuple[Any, ...]]) -> Alarm:
         reason=Reason(row.reason),
         value=row.value,
         limit=row.limit,
+        explanation=row.explanation,
         since_ns=row.since_ns,
         raised_at_ns=row.raised_at_ns,
         cleared_at_ns=row.cleared_at_ns,

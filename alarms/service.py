@@ -181,6 +181,7 @@ def _changing(alarm: Alarm) -> dict[str, Any]:
         "reason": alarm.reason.value,
         "value": alarm.value,
         "limit": alarm.limit,
+        "explanation": alarm.explanation,
         "since_ns": alarm.since_ns,
         "cleared_at_ns": alarm.cleared_at_ns,
         "acknowledged_at_ns": alarm.acknowledged_at_ns,

@@ -20,6 +20,7 @@ alarm_episode = Table(
     Column("reason", String(32), nullable=False),
     Column("value", Float),  # null: no data
     Column("limit", Float),  # null: nothing to hold it against
+    Column("explanation", String, nullable=False, server_default=""),
     Column("since_ns", BigInteger, nullable=False),
     Column("raised_at_ns", BigInteger, nullable=False),
     Column("cleared_at_ns", BigInteger),  # null: the condition is true

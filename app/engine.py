@@ -82,6 +82,8 @@ class EngineThread:
         self._latest = latest
         self._clock = clock
         self._on_commit = on_commit
+        self._told_isolated: set[int] = set()
+        """Rules of which the log says already that they are isolated."""
         self._stopping = threading.Event()
         self._jobs: SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = SimpleQueue()
         """What others want done between two steps, with who waits for it."""
@@ -110,9 +112,15 @@ class EngineThread:
         """Return the facility as the engine has it now."""
         return self._facility
 
+    @property
+    def rules(self) -> RuleEngine:
+        """Return the rules as they run now."""
+        return self._rules
+
     def take_site(self, facility: Facility, rules: RuleEngine | None) -> None:
         """Go on with another facility and its rules, ``None``: with the same rules; only from within a job."""
         self._facility, self._rules = facility, rules or self._rules
+        self._told_isolated = set() if rules else self._told_isolated
 
     def stop(self) -> None:
         """Finish what was taken, commit it, and end."""
@@ -174,11 +182,24 @@ class EngineThread:
         now_ns = self._clock.now_ns()
         heard_ns = now_ns if waiting_since_ns is None else min(now_ns, waiting_since_ns)
         evaluation = self._evaluate(SampleBatch.concatenate(delivery.batch for delivery in deliveries), heard_ns)
+        self._tell_isolated()
         changed = self._rules.take_changed()
         events = [_event_row(event) for delivery in deliveries for event in delivery.events]
         if changed or events or evaluation.transitions or evaluation.due:
             self._commit(evaluation, changed, events)
         self._history.put(deliveries)
+
+    def _tell_isolated(self) -> None:
+        isolated = self._rules.isolated
+        for rule_id in isolated.keys() - self._told_isolated:
+            rule = self._facility.rules[rule_id]
+            log.error(
+                "a rule failed and is watched no more until the rules are loaded again; all others go on",
+                rule=rule.definition.name,
+                asset=rule.asset_id,
+                error=isolated[rule_id],
+            )
+        self._told_isolated |= isolated.keys()
 
     def _evaluate(self, batch: SampleBatch, heard_ns: int) -> Evaluation:
         """Decide from samples, and then from time as far as every sample up to ``heard_ns`` is known.

@@ -89,7 +89,9 @@ class LiveSite:
             retire_what_is_gone(connection, step.facility, now_ns=now_ns)
             rules = None
             if _watched(step.facility) != _watched(self._services.facility):
-                rules = begin_rules(connection, step.facility, self._services.history, now_ns=now_ns)
+                rules = begin_rules(
+                    connection, step.facility, self._services.history, now_ns=now_ns, before=self._engine.rules
+                )
         self._services.latest.make_room(max(step.facility.points, default=0))
         self._inbox.prefer(urgent_points(step.facility))
         self._engine.take_site(step.facility, rules)

@@ -14,6 +14,7 @@ from facility.clock import NS_PER_S
 from facility.errors import HistoryUnavailableError
 from facility.history.history import History
 from facility.model import Facility
+from facility.quality import BAD_FROM
 from facility.samples import SampleBatch
 from rules.engine import RuleEngine
 from rules.learning import load_baselines
@@ -30,8 +31,17 @@ _MANY: Final = 20
 """So many silent points are asked for at once, fewer one by one."""
 
 
-def begin_rules(connection: Connection, facility: Facility, history: History, *, now_ns: int) -> RuleEngine:
+def begin_rules(
+    connection: Connection, facility: Facility, history: History, *, now_ns: int, before: RuleEngine | None = None
+) -> RuleEngine:
     """Return an engine that goes on where the rules left off.
+
+    Args:
+        connection: Where their state is.
+        facility: Whose rules.
+        history: What signals remember is made of it.
+        now_ns: The gateway's time.
+        before: The engine that ran until now, whose unchanged signals go on with what they remember; ``None``: a start.
 
     Raises:
         ConfigurationError: A rule or plan names a point or state that the facility does not have.
@@ -42,6 +52,7 @@ def begin_rules(connection: Connection, facility: Facility, history: History, *,
         now_ns=now_ns,
         past=partial(past_in, history),
         baselines=load_baselines(connection, facility),
+        before=before,
     )
 
 
@@ -55,7 +66,9 @@ def past_in(history: History, points: Collection[int], start_ns: int, end_ns: in
 
 
 def said_until(history: History, points: Collection[int], start_ns: int, end_ns: int) -> SampleBatch:
-    """Return what points said in ``[start_ns, end_ns)`` and, of each, the newest sample of the day before it.
+    """Return what points said in ``[start_ns, end_ns)`` and, of each, the newest samples of the day before it.
+
+    These are its newest one and, if that is bad, its newest usable one (:class:`rules.signals.past.Past`).
 
     Raises:
         HistoryUnavailableError: The database did not answer.
@@ -63,6 +76,8 @@ def said_until(history: History, points: Collection[int], start_ns: int, end_ns:
     near = history.samples(points, start_ns - _NEAR_NS, end_ns)
     inside = near.source_time_ns >= start_ns
     before = _newest(near.where(~inside))
+    lost = before.point[before.quality >= BAD_FROM]
+    usable = _newest(near.where(~inside & (near.quality < BAD_FROM) & np.isin(near.point, lost)))
     missing = set(points) - set(before.point.tolist())
     silent = missing - set(near.point[inside].tolist())
     older = []
@@ -72,7 +87,7 @@ def said_until(history: History, points: Collection[int], start_ns: int, end_ns:
         older.append(latest.where(latest.source_time_ns < start_ns))
         missing -= silent - set(latest.point[latest.source_time_ns >= start_ns].tolist())
     older += [history.read(point, start_ns - _FAR_NS, start_ns - _NEAR_NS, 1) for point in sorted(missing)]
-    return SampleBatch.concatenate([*older, before, near.where(inside)])
+    return SampleBatch.concatenate([*older, usable, before, near.where(inside)])
 
 
 def _newest(batch: SampleBatch) -> SampleBatch:

@@ -268,6 +268,7 @@ def assemble(
         queues=ChainMap({"inbox": inbox, "history": keeper}, cast("dict[str, Queue]", spools)),
         gateways=gateway.gateways if isinstance(gateway, Receiver) else {},
         metrics_token=settings.metrics_token,
+        isolated_rules=lambda: engine.rules.isolated,
     )
     live = LiveSite(database=database, engine=engine, inbox=inbox, services=services, clock=clock, profiles=profiles)
     if isinstance(gateway, Gateway):
@@ -298,7 +299,7 @@ def assemble(
 def take_baselines(engine: EngineThread, database: Engine, history: History, clock: Clock) -> None:
     """Let the rules go on with what was learned; only from within a job of the engine."""
     with reading(database) as connection:
-        rules = begin_rules(connection, engine.facility, history, now_ns=clock.now_ns())
+        rules = begin_rules(connection, engine.facility, history, now_ns=clock.now_ns(), before=engine.rules)
     engine.take_site(engine.facility, rules)
 
 

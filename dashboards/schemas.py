@@ -167,6 +167,9 @@ class AlarmView(View):
     value: float | None
     limit: float | None
     unit: str
+    """Of value and limit, as people read it."""
+    explanation: str
+    """What made it so, in words; empty where value and limit say it all."""
     raised_at: datetime
     cleared_at: datetime | None
     acknowledged_at: datetime | None
@@ -501,6 +504,15 @@ class GatewayView(View):
     loop_lag_worst_ms: float
 
 
+class IsolatedRuleView(View):
+    """A rule that was switched off to protect the others, until the rules are loaded again."""
+
+    rule_id: int
+    asset_id: str
+    rule: str
+    mistake: str
+
+
 class StatusView(View):
     """How Watchkeeper itself is."""
 
@@ -510,6 +522,8 @@ class StatusView(View):
     rules: int
     samples: int
     connections: list[ConnectionView]
+    isolated: list[IsolatedRuleView] = Field(default_factory=list)
+    """Rules that are watched no more, because something went wrong while they were evaluated."""
 
 
 class HistoryView(View):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -122,6 +122,8 @@ class Services:
     commander: Commander | None = None
     """Who carries commands out in this process; ``None``: another process does."""
 
+    isolated_rules: Callable[[], Mapping[int, str]] = dict
+    """Rules that raised an exception and are watched no more, by id, with what it said."""
     site: ChangeableSite | None = None
     """``None``: the site of this process changes only at its start."""
     backtests: Backtests | None = None

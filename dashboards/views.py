@@ -27,6 +27,7 @@ from dashboards.schemas import (
     WorkOrderView,
 )
 from facility.clock import NS_PER_MS, NS_PER_S
+from facility.condition_units import quantity_unit
 from facility.conditions import LimitSide
 from facility.definition import LocalText
 from facility.latest import LatestValue
@@ -174,7 +175,8 @@ def alarm_view(facility: Facility, episode: Alarm, order_id: int | None) -> Alar
         reason=episode.reason,
         value=number_or_none(episode.value),
         limit=number_or_none(episode.limit),
-        unit=display_unit(site.points[rule.point_key].definition.unit),
+        unit=display_unit(quantity_unit(rule.definition.condition, site.points[rule.point_key].definition.unit)),
+        explanation=episode.explanation,
         raised_at=moment(episode.raised_at_ns),
         cleared_at=moment_or_none(episode.cleared_at_ns),
         acknowledged_at=moment_or_none(episode.acknowledged_at_ns),

@@ -39,6 +39,11 @@ class Program:
     followed: frozenset[str] = frozenset()
     """Owners of the rules that other rules read."""
 
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """Return the fingerprint of every owner."""
+        return {row.owner.key: row.owner.fingerprint for row in self.rows}
+
 
 def compile_facility(facility: Facility, baselines: Mapping[int, Baseline] = NOTHING_LEARNED) -> Program:
     """Turn all rules and maintenance plans into columns.

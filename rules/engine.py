@@ -18,7 +18,7 @@ from rules.events import Evaluation
 from rules.fold import Fold
 from rules.layout import Kernel, Record
 from rules.restore import restore
-from rules.signals.past import Past, begin, nothing_before
+from rules.signals.past import Before, Past, begin, nothing_before
 from rules.state import Phase, SavedState
 
 SMALL_BATCH = 4
@@ -43,6 +43,7 @@ class RuleEngine:
         now_ns: int,
         past: Past = nothing_before,
         baselines: Mapping[int, Baseline] = NOTHING_LEARNED,
+        before: RuleEngine | None = None,
         fast: Kernel | None = None,
     ) -> None:
         """Begin to watch.
@@ -53,6 +54,8 @@ class RuleEngine:
             now_ns: The gateway's time.
             past: Tells what points had said before; what signals remember is made of it.
             baselines: By rule, what was learned of its good period; a baseline rule without watches nothing.
+            before: The engine that ran until an edit: signals of unchanged rules go on with what they remember.
+                ``None``: a start.
             fast: Kernel for batches that are not small; ``None``: compiled for a large facility where numba is present,
                 else plain.
 
@@ -60,6 +63,7 @@ class RuleEngine:
             ConfigurationError: A rule or plan names a point or state that the facility does not have.
         """
         program = compile_facility(facility, baselines)
+        self._program = program
         self._rows = program.rows
         self._columns = program.columns
         self._views = views_of(program.columns)
@@ -67,8 +71,13 @@ class RuleEngine:
         self._fold = Fold(program.rows, program.followed)
         self._orphans = restore(program, saved, now_ns, self._fold)
         self._course = self._course_of(program)
-        if program.network is not None:
-            begin(program, self._fold, past=past, now_ns=now_ns)
+        begin(program, self._fold, past=past, now_ns=now_ns, before=before.running if before else None)
+
+    @property
+    def running(self) -> Before | None:
+        """Return what another engine takes over after an edit; ``None``: there are no signals."""
+        network = self._program.network
+        return None if network is None else Before(network, self._program.fingerprints)
 
     @property
     def next_deadline_ns(self) -> int | None:
@@ -91,6 +100,19 @@ class RuleEngine:
         if self._course is None:
             return self._fold.take(self._swept(now_ns))
         return self._course.sweep(now_ns)
+
+    @property
+    def isolated(self) -> dict[int, str]:
+        """Return the rules that raised an exception while they were evaluated, with what it said.
+
+        They are asked no more until the rules are loaded again, and stand as they were decided last.
+        """
+        network = self._program.network
+        if network is None or not network.isolated:
+            return {}
+        ids = {row.owner.key: row.owner.rule_id for row in self._rows}
+        told = {ids.get(owner): f"{type(error).__name__}: {error}" for owner, error in network.isolated.items()}
+        return {rule_id: text for rule_id, text in told.items() if rule_id is not None}
 
     def take_changed(self) -> list[SavedState]:
         """Return every row whose durable state changed since the last call, to be saved with what it caused."""

@@ -6,9 +6,10 @@ that a block of registers that is read at once makes no spike. :mod:`rules.cours
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -64,6 +65,11 @@ class Clockwork:
     timed: Timed
     key: int | None = None
     """Of the point whose samples an event counter takes; ``None`` for others."""
+
+    @property
+    def points(self) -> tuple[int, ...]:
+        """Return the keys of the points that it reads."""
+        return (*self.timed.inputs, *(() if self.key is None else (self.key,)))
 
 
 @dataclass(slots=True)
@@ -212,15 +218,62 @@ class Network:
         limits = dict(zip(junction.points, judgement.limits, strict=False))
         return Evidence(judgement.value, limits, "" if is_void(judgement) else junction.signal.explain(judgement))
 
-    def look_backs(self) -> dict[int, int]:
-        """Return by point how many nanoseconds of it anything here remembers; 0: its newest sample alone."""
-        found = dict.fromkeys(self.feeds, 0)
+    def look_backs(self, kept: Collection[str]) -> dict[int, int]:
+        """Return by point how many nanoseconds of it have to be heard again; 0: its newest sample alone.
+
+        Args:
+            kept: Owners whose signals remember all already.
+        """
+        found = {key: 0 for key, feed in self.feeds.items() if feed.held.newest_ns == kernel.UNSEEN}
         for cell in self.cells:
-            found[cell.key] = max(found[cell.key], cell.quantity.look_back_ns)
+            if cell.owner not in kept:
+                found[cell.key] = max(found.get(cell.key, 0), cell.quantity.look_back_ns)
         for clockwork in self.clockworks:
-            for key in (*clockwork.timed.inputs, *(() if clockwork.key is None else (clockwork.key,))):
-                found[key] = max(found[key], clockwork.timed.look_back_ns)
+            if clockwork.owner not in kept:
+                for key in clockwork.points:
+                    found[key] = max(found.get(key, 0), clockwork.timed.look_back_ns)
         return found
+
+    def take_over(self, before: Network, unchanged: Collection[str]) -> None:
+        """Go on with what ran until an edit: points as they stood, and signals of rules that are as they were."""
+        self.clock_ns = before.clock_ns
+        for key, feed in self.feeds.items():
+            if key in before.feeds:
+                feed.held = before.feeds[key].held
+                self._set(feed.slot, feed.held.value)
+        ran = {cell.owner: cell for cell in before.cells}
+        for cell in self.cells:
+            if cell.owner in unchanged and cell.owner in ran:
+                cell.quantity, cell.last = ran[cell.owner].quantity, ran[cell.owner].last
+                if cell.point is None:
+                    self._set(self._slots[cell.source], cell.last)
+        timed = {clockwork.source: clockwork.timed for clockwork in before.clockworks}
+        for clockwork in self.clockworks:
+            if clockwork.owner in unchanged and clockwork.source in timed:
+                clockwork.timed = timed[clockwork.source]
+
+    @contextlib.contextmanager
+    def remembering(self, kept: Collection[str]) -> Iterator[None]:
+        """Let only signals hear that do not remember yet, and let points afterwards be as they were, until the end."""
+        feeds = [(feed, feed.cells, feed.counters, feed.held) for feed in self.feeds.values()]
+        for feed, cells, counters, _ in feeds:
+            feed.cells = [cell for cell in cells if cell.owner not in kept]
+            feed.counters = [number for number in counters if self.clockworks[number].owner not in kept]
+            feed.held = Held()
+        yield
+        for feed, cells, counters, held in feeds:
+            gone = self.isolated.keys()
+            feed.cells = [cell for cell in cells if cell.owner not in gone]
+            feed.counters = [number for number in counters if self.clockworks[number].owner not in gone]
+            if held.newest_ns > kernel.UNSEEN:
+                feed.held = held
+                self._set(feed.slot, held.value)
+
+    def go_on(self, said: Mapping[str, Judgement | None]) -> None:
+        """After an edit: let junctions of unchanged rules have said what they said last."""
+        for junction in self.junctions:
+            if junction.owner in said:
+                junction.said = said[junction.owner]
 
     def forget_changes(self) -> None:
         """Leave unjudged what changed, and ungiven what was computed: it belongs to the past."""
@@ -247,11 +300,6 @@ class Network:
             if junction.owner in unjudged:
                 self._dirty[junction.level].add(number)
         self._is_first = True
-
-    def reconsider(self) -> None:
-        """After an edit: have every junction judged anew at the next instant."""
-        for number, junction in enumerate(self.junctions):
-            self._dirty[junction.level].add(number)
 
     def _mark_readers_of_rules(self) -> None:
         """Have all junctions judged that read other rules, of which no sample tells that they are known."""

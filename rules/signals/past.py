@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
-from typing import Protocol
+from collections.abc import Collection, Iterator, Mapping
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from rules.columns import table_of
 from rules.compile import Program
 from rules.fold import Fold
 from rules.signals.network import Network
+from rules.signals.signal import Judgement
 
 
 class Past(Protocol):
@@ -33,19 +34,42 @@ def nothing_before(points: Collection[int], start_ns: int, end_ns: int) -> Sampl
     return SampleBatch.of([])
 
 
-def begin(program: Program, fold: Fold, *, past: Past, now_ns: int) -> None:
+class Before(NamedTuple):
+    """An engine that ran until an edit."""
+
+    network: Network
+    fingerprints: Mapping[str, str]
+    """By owner, of the rule as it was."""
+
+
+def begin(program: Program, fold: Fold, *, past: Past, now_ns: int, before: Before | None) -> None:
     """Let a program's signals begin where their points' past and the rules' saved state leave off.
 
-    Nothing is given to the kernel: it has what it was given before in its saved state.
+    Nothing is given to the kernel: it has what it was given before in its saved state. After an edit, signals of rules
+    that are as they were go on with what they remember, and those of all others are judged anew at once.
     """
     network = program.network
     if network is None:
         return
-    concerned = _replay(network, past, now_ns)
+    kept = {} if before is None else _handed_over(program, network, before)
+    concerned = _replay(network, past, now_ns, kept)
     for owner in program.followed:
         network.tell(owner, stands=fold.stands(owner))
-    network.settle(concerned - _overdue(program))
+    if before is None:
+        network.settle(concerned - _overdue(program))
+    else:
+        network.settle({junction.owner for junction in network.junctions} - kept.keys() | before.network.unsettled())
+        network.go_on(kept)
     _show(program, network)
+
+
+def _handed_over(program: Program, network: Network, before: Before) -> dict[str, Judgement | None]:
+    """Let signals of unchanged rules be those that ran; return their owners with what their junctions said last."""
+    unchanged = {
+        owner for owner, text in program.fingerprints.items() if before.fingerprints.get(owner) == text
+    } - before.network.isolated.keys()
+    network.take_over(before.network, unchanged)
+    return {owner: before.network.said(owner) for owner in unchanged}
 
 
 def _overdue(program: Program) -> set[str]:
@@ -55,42 +79,51 @@ def _overdue(program: Program) -> set[str]:
     return {program.rows[place].owner.key for place in places.tolist()}
 
 
-def _replay(network: Network, past: Past, now_ns: int) -> set[str]:
+def _replay(network: Network, past: Past, now_ns: int, kept: Collection[str]) -> set[str]:
     """Hear again what the points had said, each as far back as anything remembers that hangs on it.
+
+    Args:
+        network: Whose signals are to remember.
+        past: Tells what points had said.
+        now_ns: The gateway's time.
+        kept: Owners whose signals remember already.
 
     Returns:
         Owners of the rules that the last instant concerned, which the process may not have lived to judge.
     """
-    end_ns = kernel.NEVER
     rows = [
         row
-        for look_back_ns, keys in _by_look_back(network).items()
-        for row in _rows(past(keys, now_ns - look_back_ns, end_ns))
+        for look_back_ns, keys in _by_look_back(network.look_backs(kept)).items()
+        for row in _rows(past(keys, now_ns - look_back_ns, kernel.NEVER))
     ]
     rows.sort(key=lambda row: row[2])
-    last_ns = rows[-1][2] if rows else now_ns
+    last_ns = max(rows[-1][2] if rows else kernel.UNSEEN, network.clock_ns)
+    if last_ns == kernel.UNSEEN:
+        last_ns = now_ns
+    fresh = [number for number, each in enumerate(network.clockworks) if each.owner not in kept]
     waiting = sorted(
-        ((last_ns - clockwork.timed.look_back_ns, number) for number, clockwork in enumerate(network.clockworks)),
-        reverse=True,
+        ((last_ns - network.clockworks[number].timed.look_back_ns, number) for number in fresh), reverse=True
     )
-    for key, source_ns, gateway_ns, value, quality in rows:
-        while waiting and waiting[-1][0] <= gateway_ns:
-            network.begin(waiting.pop()[1], gateway_ns)
-        if gateway_ns > network.clock_ns:
-            network.forget_changes()
-            network.clock_ns = gateway_ns
-        network.reach(gateway_ns)
-        network.hear(key, source_ns, gateway_ns, value, quality)
+    with network.remembering(kept):
+        for key, source_ns, gateway_ns, value, quality in rows:
+            while waiting and waiting[-1][0] <= gateway_ns:
+                network.begin(waiting.pop()[1], gateway_ns)
+            if gateway_ns > network.clock_ns:
+                network.forget_changes()
+                network.clock_ns = gateway_ns
+            network.reach(gateway_ns)
+            network.hear(key, source_ns, gateway_ns, value, quality)
     concerned = network.unsettled()
-    for _, number in waiting:
+    begun = set(fresh) - {number for _, number in waiting}
+    for number in set(range(len(network.clockworks))) - begun:
         network.begin(number, last_ns)
     return concerned
 
 
-def _by_look_back(network: Network) -> dict[int, list[int]]:
+def _by_look_back(look_backs: Mapping[int, int]) -> dict[int, list[int]]:
     """Return the points by how far back they have to be heard, in steps of two: one question for each step."""
     found: dict[int, list[int]] = {}
-    for key, look_back_ns in network.look_backs().items():
+    for key, look_back_ns in look_backs.items():
         found.setdefault(1 << look_back_ns.bit_length() if look_back_ns else 0, []).append(key)
     return found
 

@@ -205,6 +205,11 @@ class Life:
         for state in self.engine.take_changed():
             self._disk[state.owner, state.row] = state
 
+    def edit(self, facility: Facility, now_ns: int) -> None:
+        self.engine = RuleEngine(
+            facility, saved=self._disk.values(), now_ns=now_ns, before=self.engine, fast=kernel.plain
+        )
+
     def restart(self, kept: Sequence[Sample], now_ns: int) -> None:
         self.engine = RuleEngine(
             self.facility, saved=self._disk.values(), now_ns=now_ns, past=past_of(kept), fast=kernel.plain
@@ -243,11 +248,30 @@ def _compare(facility: Facility, samples: list[Sample], kills: dict[int, int], *
         for life in (calm, stormy):
             life.step([sample], now_ns)
         if number in kills:
-            stormy.restart(samples[: number + 1 - kills[number]], now_ns)
+            stormy.restart(samples[: max(0, number + 1 - kills[number])], now_ns)
             stormy.step(samples[max(0, number - 3) : number + 1], now_ns)
     for life in (calm, stormy):
         life.step([], samples[-1].gateway_time_ns + 200 * S)
     assert lines(stormy.said, shown=shown) == lines(calm.said, shown=shown)
+
+
+@given(plan=plans(), samples=days(bad=False), edits=st.sets(st.integers(0, 39), max_size=12))
+@settings(max_examples=60, deadline=None)
+def test_an_edit_of_one_rule_is_nothing_to_the_others(plan: Plan, samples: list[Sample], edits: set[int]) -> None:
+    """The history is away, so what the others remember is what they were handed."""
+    new = _CONDITION.validate_python({"type": "rate_of_change", "window_s": 60, "limits": {"high": {"value": 1}}})
+    calm, edited = Life(plan.facility()), Life(plan.facility())
+    for number, sample in enumerate(samples):
+        now_ns = sample.gateway_time_ns + S // 8
+        for life in (calm, edited):
+            life.step([sample], now_ns)
+        if number in edits:
+            edited.edit(works({**plan.rules, f"new-{number}": (FLOW, new)}, **plan.gates), now_ns)
+    for life in (calm, edited):
+        life.step([], samples[-1].gateway_time_ns + 200 * S)
+    unchanged = range(1, len(plan.rules) + 1)
+    said, wanted = lines(edited.said), lines(calm.said)
+    assert {rule: said.get(rule) for rule in unchanged} == {rule: wanted.get(rule) for rule in unchanged}
 
 
 @given(plan=plans(_OWN | _SILENCES | _QUANTITIES | _JOINED), samples=days())

@@ -21,6 +21,7 @@ export function alarm(id: number, changes: Partial<Alarm> = {}): Alarm {
     value: 2,
     limit: 2,
     unit: "",
+    explanation: "",
     raised_at: "2026-11-22T10:00:00Z",
     cleared_at: null,
     acknowledged_at: null,

@@ -86,6 +86,12 @@ function Facts({ alarm, detail }: { alarm: Alarm; detail: AlarmDetail }) {
           </span>
         )}
       </dd>
+      {alarm.explanation && (
+        <>
+          <dt>{t("detail.explanation")}</dt>
+          <dd>{alarm.explanation}</dd>
+        </>
+      )}
       <dt>{t("detail.raised")}</dt>
       <dd>{times.moment(alarm.raised_at)}</dd>
       {alarm.cleared_at && (

@@ -1,7 +1,21 @@
 import type { Alarm } from "../api/types";
 import { formatQuantity } from "../text/format";
 
-const BEYOND_A_LIMIT: ReadonlySet<string> = new Set(["low_low", "low", "high", "high_high"]);
+const BEYOND_A_LIMIT: ReadonlySet<string> = new Set([
+  "low_low",
+  "low",
+  "high",
+  "high_high",
+  "rate_of_change",
+  "deviation",
+  "stuck",
+  "event_count",
+  "coincidence",
+  "window",
+  "counter",
+  "forecast",
+  "baseline",
+]);
 const SILENT = "no_data";
 
 /** Return the value and the limit that an alarm is about; nothing for a state, whose code would mean nothing. */

@@ -851,6 +851,8 @@ export interface components {
             limit: number | null;
             /** Unit */
             unit: string;
+            /** Explanation */
+            explanation: string;
             /**
              * Raised At
              * Format: date-time
@@ -926,6 +928,8 @@ export interface components {
             limit: number | null;
             /** Unit */
             unit: string;
+            /** Explanation */
+            explanation: string;
             /**
              * Raised At
              * Format: date-time
@@ -1393,6 +1397,20 @@ export interface components {
             value: (number | null)[];
             /** Quality */
             quality: number[];
+        };
+        /**
+         * IsolatedRuleView
+         * @description A rule that was switched off to protect the others, until the rules are loaded again.
+         */
+        IsolatedRuleView: {
+            /** Rule Id */
+            rule_id: number;
+            /** Asset Id */
+            asset_id: string;
+            /** Rule */
+            rule: string;
+            /** Mistake */
+            mistake: string;
         };
         /**
          * JournalEntry
@@ -1970,6 +1988,8 @@ export interface components {
             samples: number;
             /** Connections */
             connections: components["schemas"]["ConnectionView"][];
+            /** Isolated */
+            isolated?: components["schemas"]["IsolatedRuleView"][];
         };
         /**
          * StepView
