@@ -55,6 +55,10 @@ def begin(program: Program, fold: Fold, *, past: Past, now_ns: int, before: Befo
     concerned = _replay(network, past, now_ns, kept)
     for owner in program.followed:
         network.tell(owner, stands=fold.stands(owner))
+    turned_ns = _last_turn_ns(program) if program.followed else None
+    if turned_ns is not None:
+        network.clock_ns = max(network.clock_ns, min(turned_ns, now_ns))
+        concerned |= {junction.owner for junction in network.junctions if junction.level > 0}
     if before is None:
         network.settle(concerned - _overdue(program))
     else:
@@ -70,6 +74,18 @@ def _handed_over(program: Program, network: Network, before: Before) -> dict[str
     } - before.network.isolated.keys()
     network.take_over(before.network, unchanged)
     return {owner: before.network.said(owner) for owner in unchanged}
+
+
+def _last_turn_ns(program: Program) -> int | None:
+    """Return when a rule that others read changed last, which these may not have lived to hear; ``None``: never."""
+    live = program.columns.rows.live.tolist()
+    turns = []
+    for row, state in zip(program.rows, live, strict=True):
+        # A quiet row of silence says since when somebody listens, and not when anything turned.
+        is_told = row.shape.kind != kernel.NO_DATA or state[kernel.PHASE] != kernel.NORMAL
+        if row.owner.key in program.followed and is_told and state[kernel.SINCE]:
+            turns.append(state[kernel.SINCE])
+    return max(turns, default=None)
 
 
 def _overdue(program: Program) -> set[str]:
