@@ -176,6 +176,34 @@ def test_an_edited_matrix_is_kept_and_journalled_and_every_priority_follows(data
     assert retired.ever.rules[seal_leak].definition.priority is Priority.HIGH
 
 
+def test_a_rule_of_an_assets_own_comes_back_from_the_database_and_goes_with_its_line(database: Engine) -> None:
+    own = """\
+    rules:
+      warming:
+        point: bearing_temperature
+        title: Warming
+        condition: {type: rate_of_change, window_s: 300, limits: {high: {value: 8 K/min, time_to_respond_min: 5}}}
+        schedule: {holidays: only}
+        cause: Wear
+        consequence: It seizes
+        corrective_action: Grease it
+        consequence_class: moderate
+        time_to_respond_min: 30
+"""
+    for text in ("Warming", "Wear", "It seizes", "Grease it"):
+        own = own.replace(f": {text}\n", f": {{en: {text}, zh: {text}}}\n")
+    line = "  - {id: pump-1, class: pump, connection: line, parent: pump-2, address: {unit: 1}}\n"
+    block = "  - id: pump-1\n    class: pump\n    connection: line\n    parent: pump-2\n    address: {unit: 1}\n"
+    site = described(SITE.replace(line, block + own))
+    facility = imported(database, site)
+    with database.connect() as connection:
+        assert load_description(connection, CLASSES, ENVIRONMENT) == site
+    [warming] = [rule for rule in facility.rules.values() if rule.definition.name == "warming"]
+    after = imported(database, described(), now_ns=2)
+    assert warming.id not in after.rules
+    assert after.ever.rules[warming.id].definition == warming.definition
+
+
 def test_a_database_holds_one_site(database: Engine) -> None:
     imported(database, described())
     with pytest.raises(ConfigurationError, match="holds the site 'house'"):
