@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -52,10 +54,31 @@ _WRITE_LOCK = 0x57_4B
 """PostgreSQL's number of the write lock: any constant of our own; "WK"."""
 
 
+_PATIENCE_S = 10.0
+"""Wall seconds that a connection waits for another's lock."""
+_LOOK_AGAIN_S = 0.01
+
+
 def _configure_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401  # sqlite3's, before SQLAlchemy's types
     connection.isolation_level = None  # SQLAlchemy's BEGIN below is the only one
-    for pragma in ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    connection.execute(f"PRAGMA busy_timeout={_PATIENCE_S * 1000:.0f}")
+    _keep_a_write_ahead_log(connection)
+    for pragma in ("synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _keep_a_write_ahead_log(connection: Any) -> None:  # noqa: ANN401  # as above
+    """Switch a new file to its log; for this one lock SQLite does not wait by itself, and several may come at once."""
+    deadline_s = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline_s:
+                raise
+            time.sleep(_LOOK_AGAIN_S)
+        else:
+            return
 
 
 def _begin_on_sqlite(connection: Connection) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 from sqlalchemy import Engine, func, insert, select
 
 from alarms.tables import alarm_episode
-from facility.storage.database import reading
+from facility.storage.database import open_database, reading
 from facility.storage.outbox import (
     Announcement,
     Topic,
@@ -32,6 +33,22 @@ def together(*deeds: Callable[[], None]) -> None:
     for thread in threads:
         thread.join(30)
         assert not thread.is_alive()
+
+
+def test_a_new_file_is_opened_by_many_at_once(tmp_path: Path) -> None:
+    for number in range(20):
+        url, ready = f"sqlite:///{tmp_path / str(number)}.db", threading.Barrier(WRITERS)
+        opened: list[str] = []
+
+        def open_it(url: str = url, ready: threading.Barrier = ready, opened: list[str] = opened) -> None:
+            engine = open_database(url)
+            ready.wait()
+            with engine.begin() as connection:
+                opened.append(connection.exec_driver_sql("PRAGMA journal_mode").scalar_one())
+            engine.dispose()
+
+        together(*[open_it] * WRITERS)
+        assert opened == ["wal"] * WRITERS
 
 
 def test_a_query_sees_one_instant_and_keeps_no_writer_waiting(database: Engine) -> None:
