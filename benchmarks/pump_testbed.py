@@ -30,6 +30,8 @@ GOOD_ROWS = 400
 LABELS = {"anomaly", "changepoint"}
 TIME = "datetime"
 HOLD_NS = 600 * NS_PER_S
+SHIPPED = Baseline(type="baseline", points=["every", "column"])
+"""The condition with its defaults; each recording names its own points."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +69,9 @@ def time_ns(text: str) -> int:
     return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()) * NS_PER_S
 
 
-def taught(recorded: Recording, good_rows: int = GOOD_ROWS) -> ChartSignal:
-    """Return the shipped condition, fitted on the first rows and at their end."""
-    condition = Baseline(type="baseline", points=recorded.names)
+def taught(recorded: Recording, good_rows: int = GOOD_ROWS, settings: Baseline = SHIPPED) -> ChartSignal:
+    """Return the condition for a recording's columns, fitted on the first rows and at their end."""
+    condition = settings.model_copy(update={"points": recorded.names})
     keys = range(len(recorded.names))
     samples = [
         Sample(key, at_ns, at_ns, value, Quality.GOOD)
@@ -97,17 +99,29 @@ def ratios(signal: ChartSignal, times_ns: Sequence[int], values: Matrix) -> Iter
         yield signal.reach(at_ns, row.tolist()) if signal.due_ns == at_ns else signal.begin(at_ns)
 
 
-def outcomes(recorded: Recording) -> Counter[tuple[bool, bool]]:
+def outcomes(
+    recorded: Recording, good_rows: int = GOOD_ROWS, settings: Baseline = SHIPPED
+) -> Counter[tuple[bool, bool]]:
     """Return how often (label, alarm) came."""
-    moving = np.flatnonzero(np.ptp(recorded.values[:GOOD_ROWS], axis=0) > 0)  # as the fitting's message asks for
+    moving = np.flatnonzero(np.ptp(recorded.values[:good_rows], axis=0) > 0)  # as the fitting's message asks for
     watched = recorded.only(moving.tolist())
-    signal = taught(watched)
-    said = ratios(signal, watched.times_ns[GOOD_ROWS:], watched.values[GOOD_ROWS:])
-    return Counter(zip(watched.labels[GOOD_ROWS:], (ratio > 1 for ratio in said), strict=True))
+    signal = taught(watched, good_rows, settings)
+    said = ratios(signal, watched.times_ns[good_rows:], watched.values[good_rows:])
+    return Counter(zip(watched.labels[good_rows:], (ratio > 1 for ratio in said), strict=True))
+
+
+def figures(pooled: Counter[tuple[bool, bool]]) -> dict[str, float]:
+    """Return F1, false-alarm and missed-alarm rate (percent)."""
+    hits, false, missed, quiet = pooled[True, True], pooled[False, True], pooled[True, False], pooled[False, False]
+    return {
+        "f1": round(2 * hits / (2 * hits + false + missed), 3),
+        "far_percent": round(100 * false / (false + quiet), 2),
+        "mar_percent": round(100 * missed / (missed + hits), 2),
+    }
 
 
 def score(folder: Path) -> dict[str, float]:
-    """Return F1, false-alarm and missed-alarm rate (percent) over all labelled experiments of a folder.
+    """Return the figures over all labelled experiments of a folder.
 
     Raises:
         FileNotFoundError: The folder has none.
@@ -115,14 +129,7 @@ def score(folder: Path) -> dict[str, float]:
     found = [each for path in sorted(folder.glob("*.csv")) if (each := recording(path)) is not None]
     if not found:
         raise FileNotFoundError(f"no labelled experiment (*.csv with a column 'anomaly') in {folder}")
-    pooled = sum(map(outcomes, found), Counter[tuple[bool, bool]]())
-    hits, false, missed, quiet = pooled[True, True], pooled[False, True], pooled[True, False], pooled[False, False]
-    return {
-        "f1": round(2 * hits / (2 * hits + false + missed), 3),
-        "far_percent": round(100 * false / (false + quiet), 2),
-        "mar_percent": round(100 * missed / (missed + hits), 2),
-        "experiments": len(found),
-    }
+    return {**figures(sum(map(outcomes, found), Counter())), "experiments": len(found)}
 
 
 def main() -> None:
@@ -132,10 +139,10 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
     try:
-        figures = score(arguments.folder)
+        scored = score(arguments.folder)
     except FileNotFoundError as error:
         parser.error(str(error))
-    print(json.dumps(figures) if arguments.json else "\n".join(f"{key:12} {value}" for key, value in figures.items()))
+    print(json.dumps(scored) if arguments.json else "\n".join(f"{key:12} {value}" for key, value in scored.items()))
 
 
 if __name__ == "__main__":

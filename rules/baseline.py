@@ -6,13 +6,14 @@ covariance of the smoothed good rows, T² = (s - m)ᵀ C⁻¹ (s - m).
 
 Machines warm up, so temperatures never stand still, and a chart that believes they do raises false alarms for ever.
 What a point drifts in its good period it is allowed to go on drifting for another period as long: the mean square step
-between neighbouring means of as many rows as the smoothing remembers, less what noise alone makes of it, is the rate of
-a random walk, and the variance that such a walk gathers over the length of the good period is added to the point's own.
-A point that stood still gets no such allowance.
+between neighbouring means, less what noise alone makes of it, is the rate of a random walk, and the variance that such
+a walk gathers over the length of the good period is added to the point's own. A point that stood still gets no such
+allowance. The means are of as many rows as the smoothing takes to forget three quarters of a row.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -69,8 +70,8 @@ class Verdict:
 
 
 def memory_rows(smoothing: float) -> int:
-    """Return how many rows with equal weights vary as much as the smoothed row: 2/λ - 1."""
-    return max(round(2.0 / smoothing - 1.0), 1)
+    """Return after how many rows the smoothing has forgotten three quarters of one: two half-lives, ln 4 / λ."""
+    return max(round(math.log(4.0) / smoothing), 1)
 
 
 def rows_needed(points: int, smoothing: float) -> int:

@@ -52,14 +52,12 @@ def bench(connection: Connection, asked: Baseline, only_when: str | None = None)
 
 
 def shipped_bench(connection: Connection, good_period: GoodPeriod) -> Facility:
-    """Make the database hold the bench as the shipped class has it, with a good period named for its rule."""
-    classes = load_classes()
-    equipment = classes["bench-pump"]
-    rule = equipment.rules[RULE]
-    watching = rule.model_copy(update={"condition": rule.condition.model_copy(update={"good_period": good_period})})
-    classes["bench-pump"] = equipment.model_copy(update={"rules": {**equipment.rules, RULE: watching}})
-    import_site(connection, parse_site("site.yaml", SITE, classes, {}), author="system", reason="test", now_ns=0)
-    return load_facility(connection, classes, {})
+    """Make the database hold the bench as the shipped class has it, with a good period that the site names."""
+    period = good_period.model_dump_json()  # JSON is YAML
+    named = SITE.replace("address: {unit: 1}", f"address: {{unit: 1}}, rules: {{{RULE}: {{good_period: {period}}}}}")
+    site = parse_site("site.yaml", named, load_classes(), {})
+    import_site(connection, site, author="system", reason="test", now_ns=0)
+    return load_facility(connection, load_classes(), {})
 
 
 def _class_with(asked: Baseline, only_when: str | None) -> EquipmentClass:

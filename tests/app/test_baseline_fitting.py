@@ -140,7 +140,7 @@ def test_a_period_without_samples_is_said_once_and_looked_at_again_when_they_may
 ) -> None:
     plant = at(condition(period()))
     (told,) = plant.step(GOOD_S)
-    assert "the good period has 0 rows with a value of every point and needs 240; choose a longer one" in told
+    assert "the good period has 0 rows with a value of every point and needs 190; choose a longer one" in told
     assert plant.step(RETRY_NS / NS_PER_S - 1) == []
     assert (plant.baseline, plant.learned[0].problem, plant.reloads) == (None, told.split(": ", 1)[1], 0)
     plant.record(samples(plant.facility, machine(GOOD_S)))

@@ -99,12 +99,12 @@ def test_a_point_that_says_nothing_leaves_the_chart_where_it_was() -> None:
 
 def test_a_good_period_that_is_too_short_is_refused_with_what_it_needs() -> None:
     with pytest.raises(
-        GoodPeriodError, match=r"has 239 rows with a value of every point and needs 240; choose a longer"
+        GoodPeriodError, match=r"has 189 rows with a value of every point and needs 190; choose a longer"
     ):
-        learned(pump(239, 5))
-    learned(pump(240, 5))
-    with pytest.raises(GoodPeriodError, match=r"needs 490"):
-        learned(pump(240, 5), smoothing=0.05)
+        learned(pump(189, 5))
+    learned(pump(190, 5))
+    with pytest.raises(GoodPeriodError, match=r"needs 380"):
+        learned(pump(190, 5), smoothing=0.05)
     assert rows_needed(points=40, smoothing=0.1) == 450
 
 
