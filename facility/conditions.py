@@ -8,7 +8,7 @@ from one or several points (:mod:`rules.signals`), and the kernel decides on wha
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, ClassVar, Final, Literal, Self
+from typing import Annotated, ClassVar, Final, Literal, Self, get_args
 
 from pydantic import AwareDatetime, Field, PrivateAttr, model_validator
 
@@ -293,6 +293,11 @@ Condition = Annotated[
     | Baseline,
     Field(discriminator="type"),
 ]
+
+CONDITION_TYPES: Final = tuple(
+    get_args(kind.model_fields["type"].annotation)[0] for kind in get_args(get_args(Condition)[0])
+)
+"""What may stand after ``type:``."""
 
 DIRECT: Final = (Threshold, State, ForbiddenState, NoData, BadQuality)
 """Conditions that the kernel decides on the point's own samples."""

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from facility.conditions import CONDITION_TYPES
 from facility.errors import Mistake
 from facility.yaml_file import Place, YamlFile, did_you_mean
 
@@ -96,7 +97,7 @@ def _unknown_kind(_model: type[BaseModel], details: ErrorDetails) -> str:
 
 
 def _no_kind(_model: type[BaseModel], _details: ErrorDetails) -> str:
-    return "'type' is missing; write type: threshold, state, no_data or bad_quality"
+    return f"'type' is missing; write type: and one of {', '.join(CONDITION_TYPES)}"
 
 
 def _own_words(_model: type[BaseModel], details: ErrorDetails) -> str:

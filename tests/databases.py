@@ -8,18 +8,26 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, Engine, create_engine, make_url
 
+import alarms.tables
+import facility.storage.outbox
 import facility.storage.tables
+import gateway.commands.tables
+import people.tables
 import rules.changes.tables
 import rules.tables
-import workorders.tables  # and with it the tables of alarms, people and the outbox
+import workorders.tables
 from facility.storage.database import metadata
 from people.model import Account, Role
 from people.service import create_account
 
 _STAGES = (
+    facility.storage.outbox,
     facility.storage.tables,
-    rules.changes.tables,
+    people.tables,
+    gateway.commands.tables,
     rules.tables,
+    rules.changes.tables,
+    alarms.tables,
     workorders.tables,
 )  # imported so that the metadata has every table
 

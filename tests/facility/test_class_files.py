@@ -238,3 +238,12 @@ def test_a_rule_on_a_quality_that_does_not_exist_is_told_what_was_meant(tmp_path
     text = (SHIPPED / "pump.yaml").read_text(encoding="utf-8").replace("[bad_communication]", "[bad_comunication]")
     (message,) = refused(tmp_path, text)
     assert "'bad_comunication' is no quality; did you mean 'bad_communication'?" in message
+
+
+def test_a_condition_without_a_type_is_told_which_there_are(tmp_path: Path) -> None:
+    text = (
+        (SHIPPED / "pump.yaml").read_text(encoding="utf-8").replace("{type: state, states: [leak]", "{states: [leak]")
+    )
+    (message,) = refused(tmp_path, text)
+    assert "'type' is missing; write type: and one of threshold, state, forbidden_state," in message
+    assert message.endswith("forecast, baseline")
