@@ -21,6 +21,7 @@ from app.outpost import run_gateway
 from app.process import EXIT_FAILED, refusals, run_until_signal
 from app.replay.replay import ReplayOptions, run_replay
 from app.roles import RoleName
+from app.rule_commands import rule_commands
 from app.server import run_server
 from app.simulate import run_simulators
 from app.site_client import apply_site
@@ -41,6 +42,7 @@ cli.add_typer(site_commands, name="site")
 cli.add_typer(account_commands, name="account")
 cli.add_typer(gateway_commands, name="gateway")
 cli.add_typer(history_commands, name="history")
+cli.add_typer(rule_commands, name="rules")
 cli.command()(backtest)
 
 SiteOption = Annotated[Path, typer.Option("--site", exists=True, dir_okay=False, help="The site file.")]

@@ -42,6 +42,10 @@ class ServerClient:
         """
         return orjson.loads(self._request("GET", path, None).data)
 
+    def get_file(self, path: str) -> bytes:
+        """Ask for a file; see :meth:`get`."""
+        return self._request("GET", path, None).data
+
     def post(self, path: str, body: object) -> Any:  # noqa: ANN401  # as above
         """Have something done; see :meth:`get`."""
         return orjson.loads(self._request("POST", path, body).data)

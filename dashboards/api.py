@@ -28,6 +28,7 @@ from dashboards.routes import (
     live,
     metrics,
     rule_changes,
+    rule_files,
     rules,
     session,
     site,
@@ -69,6 +70,7 @@ def create_app(services: Services) -> FastAPI:
         facility,
         history,
         site,
+        rule_files,  # before rules: 'export' is no number of one
         rules,
         rule_changes,
         alarms,

@@ -135,6 +135,43 @@ class RuleDetail(RuleView):
     """What waits for a review."""
 
 
+class PlannedView(View):
+    """What a file would change of one rule."""
+
+    asset_id: str
+    name: str
+    line: int
+    differences: list[DifferenceView]
+
+
+class MistakeView(View):
+    """One thing wrong in a file."""
+
+    line: int
+    message: str
+    """What is wrong and what to write instead."""
+
+
+class ImportReport(View):
+    """What a file changes, or would change."""
+
+    changes: list[PlannedView]
+    mistakes: list[MistakeView]
+    """With any, nothing can be changed."""
+    unchanged: int
+    """Rules that the file has as they are live."""
+    change: RuleChangeView | None
+    """What was proposed; null after a dry run."""
+
+
+class ImportRules(Command):
+    """A file of rules, to be proposed as one change."""
+
+    text: str
+    reason: str = Field(default="", max_length=2_000)
+    """May be empty for a dry run only."""
+
+
 class RevisionWanted(Command):
     """What somebody wants of one rule: of ``rule_id``, or of the rule ``name`` of ``asset_id``, which may be new."""
 

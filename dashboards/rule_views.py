@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection
@@ -10,6 +10,9 @@ from sqlalchemy import Connection
 from dashboards.rule_schemas import (
     DifferenceView,
     HistoryEntry,
+    ImportReport,
+    MistakeView,
+    PlannedView,
     RevisionView,
     RuleChangeDetail,
     RuleChangeView,
@@ -23,7 +26,8 @@ from facility.model import Facility, Rule
 from facility.storage.outbox import Topic
 from facility.units import display_unit
 from rules.changes import repository
-from rules.changes.differences import differences, in_words
+from rules.changes.bulk import Plan
+from rules.changes.differences import Difference, differences, in_words
 from rules.changes.model import RuleChange, RuleRevision
 
 
@@ -104,7 +108,8 @@ def rule_change_detail(
 
 def revision_view(facility: Facility, revision: RuleRevision) -> RevisionView:
     """Show what a change makes of one rule."""
-    unit = _unit(facility, revision)
+    definition = revision.definition or revision.before or {}
+    unit = _unit(facility, revision.asset_id, str(definition.get("point", "")))
     return RevisionView(
         change_id=revision.change_id,
         rule_id=revision.rule_id,
@@ -115,10 +120,33 @@ def revision_view(facility: Facility, revision: RuleRevision) -> RevisionView:
         restores=revision.restores,
         definition=None if revision.definition is None else content(revision.definition),
         note=revision.note,
-        differences=[
-            DifferenceView(path=list(each.path), before=each.before, after=each.after, text=in_words(each, unit))
-            for each in differences(revision.before, revision.definition)
+        differences=difference_views(differences(revision.before, revision.definition), unit),
+    )
+
+
+def difference_views(found: Iterable[Difference], unit: str) -> list[DifferenceView]:
+    """Show differences; ``unit`` of the rule's point, in pint's spelling."""
+    return [
+        DifferenceView(path=list(each.path), before=each.before, after=each.after, text=in_words(each, unit))
+        for each in found
+    ]
+
+
+def import_report(facility: Facility, plan: Plan, change: RuleChange | None) -> ImportReport:
+    """Show what a file changes, or would change."""
+    return ImportReport(
+        changes=[
+            PlannedView(
+                asset_id=each.address[0],
+                name=each.address[1],
+                line=each.line,
+                differences=difference_views(each.differences, _unit(facility, each.address[0], each.point)),
+            )
+            for each in plan.changes
         ],
+        mistakes=[MistakeView(line=each.line, message=each.message) for each in plan.mistakes],
+        unchanged=plan.unchanged,
+        change=None if change is None else rule_change_view(change),
     )
 
 
@@ -127,9 +155,8 @@ def content(definition: Mapping[str, Any]) -> RuleContent:
     return {key: value for key, value in definition.items() if key != "name"}
 
 
-def _unit(facility: Facility, revision: RuleRevision) -> str:
-    """Return the unit of the rule's point, in pint's spelling; empty for none."""
-    definition = revision.definition or revision.before or {}
-    asset = facility.ever.assets.get(revision.asset_id)
-    point = asset.equipment_class.points.get(definition.get("point", "")) if asset else None
-    return point.unit if point else ""
+def _unit(facility: Facility, asset_id: str, point: str) -> str:
+    """Return the unit of an asset's point, in pint's spelling; empty for none."""
+    asset = facility.ever.assets.get(asset_id)
+    definition = asset.equipment_class.points.get(point) if asset else None
+    return definition.unit if definition else ""

@@ -95,14 +95,14 @@ def read_bytes(path: Path) -> bytes:
 
 
 def _text(path: Path) -> str:
-    text = _decoded(read_bytes(path))
+    text = decoded(read_bytes(path))
     if text is None:
         message = "is no text; export the list as CSV (a spreadsheet's own format cannot be read)"
         raise ConfigurationError([Mistake(str(path), 0, message)])
     return text
 
 
-def _decoded(data: bytes) -> str | None:
+def decoded(data: bytes) -> str | None:
     """Return a text of the encodings that exports come in; ``None`` for what is none."""
     marked = next((name for mark, name in _MARKS if data.startswith(mark)), None)
     for encoding in [marked] if marked else ["utf-8", "gb18030", "cp1252"]:

@@ -11,6 +11,7 @@ from facility.class_checks import check_rule
 from facility.equipment import EquipmentClass, RuleDefinition
 from facility.errors import ConfigurationError, Mistake
 from facility.grammar import Finding, check
+from facility.measures import in_units
 from facility.model import Asset, Facility
 from facility.yaml_file import Place, did_you_mean
 from rules.changes.model import Draft
@@ -30,10 +31,26 @@ class Fault(NamedTuple):
     """What is wrong and what to write instead."""
 
 
-def read_definition(name: str, data: Mapping[str, Any]) -> tuple[RuleDefinition | None, list[Finding]]:
-    """Return the definition that somebody wrote without its name, or what is wrong with how it is written."""
+def read_definition(
+    equipment: EquipmentClass | None, name: str, data: Mapping[str, Any]
+) -> tuple[RuleDefinition | None, list[Finding]]:
+    """Return the definition that somebody wrote without its name, or what is wrong with how it is written.
+
+    Args:
+        equipment: Of the rule's asset: numbers may be texts with another unit than the point's; ``None``: there is no
+            such asset, which is told elsewhere.
+        name: Of the rule.
+        data: What was written.
+    """
     if "name" in data:
         return None, [(("name",), f"the name is {name!r} already; leave 'name' out")]
+    condition = data.get("condition")
+    point = equipment.points.get(str(data.get("point"))) if equipment is not None else None
+    if point is not None and isinstance(condition, dict):
+        measured, findings = in_units(condition, point.unit)
+        if findings:
+            return None, [(("condition", *place), message) for place, message in findings]
+        data = {**data, "condition": measured}
     return check(RuleDefinition, {"name": name, **data})
 
 

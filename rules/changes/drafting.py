@@ -118,20 +118,26 @@ def _refuse_twice(placed: Sequence[_Placed]) -> None:
 
 def _checked(facility: Facility, placed: Sequence[_Placed]) -> list[Draft]:
     found: list[Fault] = []
-    drafts = {number: draft for number, each in enumerate(placed) if (draft := _draft(number, each, found)) is not None}
+    drafts: dict[int, Draft] = {}
+    for number, each in enumerate(placed):
+        draft = _draft(facility, number, each, found)
+        if draft is not None:
+            drafts[number] = draft
     numbers = list(drafts)
     found += [fault._replace(number=numbers[fault.number]) for fault in faults(facility, list(drafts.values()))]
     refuse(found, [each.address for each in placed])
     return list(drafts.values())
 
 
-def _draft(number: int, placed: _Placed, found: list[Fault]) -> Draft | None:
+def _draft(facility: Facility, number: int, placed: _Placed, found: list[Fault]) -> Draft | None:
     """Return what is wanted of one rule, or ``None`` after adding to ``found``."""
     wanted, live = placed
     before, name = None if live is None else live.now, wanted.name if live is None else live.name
     definition = None
     if wanted.definition is not None:
-        definition, findings = read_definition(name, wanted.definition)
+        asset = facility.assets.get(wanted.asset_id if live is None else live.asset_id)
+        equipment = None if asset is None else asset.equipment_class
+        definition, findings = read_definition(equipment, name, wanted.definition)
         found += [Fault(number, place, message) for place, message in findings]
         if definition is None:
             return None

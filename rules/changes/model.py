@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from facility.equipment import RuleDefinition
 from rules.changes.lifecycle import ChangeState
 
 Written = Mapping[str, Any]
 """A rule's definition as JSON, with its name."""
+
+
+Address = tuple[str, str]
+"""Asset and name of a rule."""
 
 
 class Source(StrEnum):
@@ -130,6 +134,14 @@ class LiveRule:
     def now(self) -> Written | None:
         """Return what is live; ``None``: it is off."""
         return self.definition if self.is_on else None
+
+
+class Head(NamedTuple):
+    """Where a rule stands, without what it says."""
+
+    rule_id: int
+    revision: int
+    is_on: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

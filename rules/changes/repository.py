@@ -11,7 +11,7 @@ from facility.errors import NotFoundError
 from facility.storage.statements import in_parts
 from facility.storage.tables import rule
 from rules.changes.lifecycle import ChangeState
-from rules.changes.model import LiveRule, RuleChange, RuleRevision, Source, Written
+from rules.changes.model import Address, Head, LiveRule, RuleChange, RuleRevision, Source, Written
 from rules.changes.tables import rule_change, rule_revision
 
 _LIVE_COLUMNS = (
@@ -140,7 +140,7 @@ def live_rules(connection: Connection, ids: Collection[int]) -> list[LiveRule]:
     return [_live(row) for part in in_parts(ids) for row in connection.execute(statement.where(rule.c.id.in_(part)))]
 
 
-def rules_named(connection: Connection, addresses: Iterable[tuple[str, str]]) -> list[LiveRule]:
+def rules_named(connection: Connection, addresses: Iterable[Address]) -> list[LiveRule]:
     """Return the rules that exist among pairs of asset and name, also those that are off."""
     pairs = sorted(set(addresses))
     statement = select(*_LIVE_COLUMNS)
@@ -153,9 +153,10 @@ def rules_named(connection: Connection, addresses: Iterable[tuple[str, str]]) ->
     ]
 
 
-def revision_numbers(connection: Connection) -> dict[int, int]:
-    """Return the number of each rule's revision that is live, by rule."""
-    return {row.id: row.revision for row in connection.execute(select(rule.c.id, rule.c.revision))}
+def heads(connection: Connection) -> dict[Address, Head]:
+    """Return where every rule stands that there ever was, by asset and name."""
+    rows = connection.execute(select(rule.c.id, rule.c.asset_id, rule.c.name, rule.c.revision, rule.c.retired_ns))
+    return {(row.asset_id, row.name): Head(row.id, row.revision, row.retired_ns is None) for row in rows}
 
 
 def _change(row: Row[*tuple[Any, ...]]) -> RuleChange:
