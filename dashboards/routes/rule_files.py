@@ -67,10 +67,9 @@ def import_rules(
     if not found.changes:
         raise InvalidCommandError(f"The file has all {found.unchanged} rules as they are live; there is nothing to do.")
     with services.database.begin() as connection:
-        change = service.propose(
+        change = service.propose_checked(
             connection,
-            services.facility,
-            [each.wanted for each in found.changes],
+            [each.draft for each in found.changes],
             reason=asked.reason,
             actor=actor,
             now_ns=services.clock.now_ns(),

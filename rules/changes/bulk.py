@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from facility.errors import Mistake
 from facility.model import Facility
 from facility.yaml_file import Place
-from rules.changes.checks import faults, read_definition, told
+from rules.changes.checks import Definitions, faults, told
 from rules.changes.differences import Difference, differences
-from rules.changes.model import Address, Draft, Head, Wanted
+from rules.changes.model import Address, Draft, Head
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class PlannedChange:
     line: int
     point: str
     """Name of the point that it watches, or watched."""
-    wanted: Wanted
+    draft: Draft
     differences: Sequence[Difference]
 
 
@@ -67,56 +67,69 @@ def plan(facility: Facility, heads: Mapping[Address, Head], name: str, reading: 
         name: Of the file, for its mistakes.
         reading: What the file says.
     """
-    mistakes = list(reading.mistakes)
-    kept, unchanged = list[tuple[Entry, Draft]](), reading.unchanged
-    for entry in reading.entries:
-        draft = _draft(facility, heads.get((entry.asset_id, entry.name)), name, entry, mistakes)
-        if draft is not None and _written(draft) == draft.before:
-            unchanged += 1
-        elif draft is not None:
-            kept.append((entry, draft))
-    for number, place, message in faults(facility, [draft for _, draft in kept]):
-        entry, draft = kept[number]
-        mistakes.append(Mistake(name, entry.line(place), f"{draft.address}: {told(place, message)}"))
-    changes = [_planned(entry, draft) for entry, draft in kept]
-    return Plan(changes=changes, mistakes=sorted(mistakes), unchanged=unchanged)
+    planning = _Planning(facility, heads, name, list(reading.mistakes))
+    changes = [change for entry in reading.entries if (change := planning.change(entry)) is not None]
+    for number, place, message in faults(facility, [each.draft for each in changes]):
+        line, draft = reading.entries[planning.kept[number]].line(place), changes[number].draft
+        planning.mistakes.append(Mistake(name, line, f"{draft.address}: {told(place, message)}"))
+    return Plan(
+        changes=changes,
+        mistakes=sorted(planning.mistakes),
+        unchanged=reading.unchanged + planning.unchanged,
+    )
 
 
-def _draft(facility: Facility, head: Head | None, file: str, entry: Entry, mistakes: list[Mistake]) -> Draft | None:
-    """Return what an entry makes of its rule, or ``None`` after adding to ``mistakes``."""
-    definition = None
-    if entry.definition is not None:
-        asset = facility.assets.get(entry.asset_id)
-        equipment = None if asset is None else asset.equipment_class
-        definition, findings = read_definition(equipment, entry.name, entry.definition)
-        for place, message in findings:
-            address = f"{entry.asset_id}/{entry.name}: "
-            mistakes.append(Mistake(file, entry.line(place), address + told(place, message)))
-        if definition is None:
+@dataclass(slots=True)
+class _Planning:
+    """One file being held against what is live."""
+
+    facility: Facility
+    heads: Mapping[Address, Head]
+    name: str
+    mistakes: list[Mistake]
+    definitions: Definitions = field(default_factory=Definitions)
+    taken: int = 0
+    kept: list[int] = field(default_factory=list)
+    """Places of the entries that change something."""
+    unchanged: int = 0
+
+    def change(self, entry: Entry) -> PlannedChange | None:
+        """Return what an entry would change; ``None``: nothing, or a mistake was added."""
+        self.taken += 1
+        draft = self._draft(entry)
+        if draft is None:
             return None
-    rule = None if head is None else facility.rules.get(head.rule_id)
-    return Draft(
-        rule_id=None if head is None else head.rule_id,
-        asset_id=entry.asset_id,
-        name=entry.name,
-        base=0 if head is None else head.revision,
-        before=None if rule is None else rule.definition.model_dump(mode="json"),
-        definition=definition,
-    )
+        after = None if draft.definition is None else draft.definition.model_dump(mode="json")
+        if after == draft.before:
+            self.unchanged += 1
+            return None
+        self.kept.append(self.taken - 1)
+        return PlannedChange(
+            address=(entry.asset_id, entry.name),
+            line=entry.line(()),
+            point=(after or draft.before or {}).get("point", ""),
+            draft=draft,
+            differences=differences(draft.before, after),
+        )
 
-
-def _written(draft: Draft) -> dict[str, Any] | None:
-    return None if draft.definition is None else draft.definition.model_dump(mode="json")
-
-
-def _planned(entry: Entry, draft: Draft) -> PlannedChange:
-    after = _written(draft)
-    definition = None if after is None else {key: value for key, value in after.items() if key != "name"}
-    known = {"rule_id": draft.rule_id} if draft.rule_id else {"asset_id": draft.asset_id, "name": draft.name}
-    return PlannedChange(
-        address=(entry.asset_id, entry.name),
-        line=entry.line(()),
-        point=(after or draft.before or {}).get("point", ""),
-        wanted=Wanted(**known, base=draft.base, definition=definition),
-        differences=differences(draft.before, after),
-    )
+    def _draft(self, entry: Entry) -> Draft | None:
+        definition = None
+        if entry.definition is not None:
+            asset = self.facility.assets.get(entry.asset_id)
+            equipment = None if asset is None else asset.equipment_class
+            definition, findings = self.definitions.read(equipment, entry.name, entry.definition)
+            for place, message in findings:
+                told_at = f"{entry.asset_id}/{entry.name}: {told(place, message)}"
+                self.mistakes.append(Mistake(self.name, entry.line(place), told_at))
+            if definition is None:
+                return None
+        head = self.heads.get((entry.asset_id, entry.name))
+        rule = None if head is None else self.facility.rules.get(head.rule_id)
+        return Draft(
+            rule_id=None if head is None else head.rule_id,
+            asset_id=entry.asset_id,
+            name=entry.name,
+            base=0 if head is None else head.revision,
+            before=None if rule is None else rule.definition.model_dump(mode="json"),
+            definition=definition,
+        )

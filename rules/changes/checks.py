@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -31,17 +32,32 @@ class Fault(NamedTuple):
     """What is wrong and what to write instead."""
 
 
-def read_definition(
+class Definitions:
+    """Reads definitions that somebody wrote; those that are alike, as of a thousand pumps of a class, only once."""
+
+    def __init__(self) -> None:
+        self._read: dict[tuple[str, str, bytes], tuple[RuleDefinition | None, list[Finding]]] = {}
+
+    def read(
+        self, equipment: EquipmentClass | None, name: str, data: Mapping[str, Any]
+    ) -> tuple[RuleDefinition | None, list[Finding]]:
+        """Return the definition that somebody wrote without its name, or what is wrong with how it is written.
+
+        Args:
+            equipment: Of the rule's asset: numbers may be texts with another unit than the point's; ``None``: there is
+                no such asset, which is told elsewhere.
+            name: Of the rule.
+            data: What was written.
+        """
+        key = ("" if equipment is None else equipment.name, name, pickle.dumps(data))
+        if key not in self._read:
+            self._read[key] = _read(equipment, name, data)
+        return self._read[key]
+
+
+def _read(
     equipment: EquipmentClass | None, name: str, data: Mapping[str, Any]
 ) -> tuple[RuleDefinition | None, list[Finding]]:
-    """Return the definition that somebody wrote without its name, or what is wrong with how it is written.
-
-    Args:
-        equipment: Of the rule's asset: numbers may be texts with another unit than the point's; ``None``: there is no
-            such asset, which is told elsewhere.
-        name: Of the rule.
-        data: What was written.
-    """
     if "name" in data:
         return None, [(("name",), f"the name is {name!r} already; leave 'name' out")]
     condition = data.get("condition")

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from facility.errors import InvalidCommandError, StaleCommandError
 from facility.model import Facility
 from rules.changes import repository
-from rules.changes.checks import Fault, faults, read_definition, refuse
+from rules.changes.checks import Definitions, Fault, faults, refuse
 from rules.changes.model import Draft, LiveRule, RuleChange, Wanted, Written
 
 
@@ -77,6 +77,16 @@ def restored(connection: Connection, facility: Facility, live: LiveRule, to: int
     return draft
 
 
+def refuse_stale_drafts(connection: Connection, drafts: Sequence[Draft]) -> None:
+    """Refuse drafts of which one builds on another revision than the live one; see :func:`refuse_stale`."""
+    heads = repository.heads(connection)
+    for draft in drafts:
+        head = heads.get((draft.asset_id, draft.name))
+        if (0 if head is None else head.revision) != draft.base:
+            live = None if head is None else repository.live_rule(connection, head.rule_id)
+            refuse_stale(connection, live, draft.base, draft.address)
+
+
 def refuse_stale(connection: Connection, live: LiveRule | None, base: int, address: str) -> None:
     """Refuse what was written for another revision than the live one.
 
@@ -119,8 +129,9 @@ def _refuse_twice(placed: Sequence[_Placed]) -> None:
 def _checked(facility: Facility, placed: Sequence[_Placed]) -> list[Draft]:
     found: list[Fault] = []
     drafts: dict[int, Draft] = {}
+    definitions = Definitions()
     for number, each in enumerate(placed):
-        draft = _draft(facility, number, each, found)
+        draft = _draft(facility, definitions, number, each, found)
         if draft is not None:
             drafts[number] = draft
     numbers = list(drafts)
@@ -129,7 +140,9 @@ def _checked(facility: Facility, placed: Sequence[_Placed]) -> list[Draft]:
     return list(drafts.values())
 
 
-def _draft(facility: Facility, number: int, placed: _Placed, found: list[Fault]) -> Draft | None:
+def _draft(
+    facility: Facility, definitions: Definitions, number: int, placed: _Placed, found: list[Fault]
+) -> Draft | None:
     """Return what is wanted of one rule, or ``None`` after adding to ``found``."""
     wanted, live = placed
     before, name = None if live is None else live.now, wanted.name if live is None else live.name
@@ -137,7 +150,7 @@ def _draft(facility: Facility, number: int, placed: _Placed, found: list[Fault])
     if wanted.definition is not None:
         asset = facility.assets.get(wanted.asset_id if live is None else live.asset_id)
         equipment = None if asset is None else asset.equipment_class
-        definition, findings = read_definition(equipment, name, wanted.definition)
+        definition, findings = definitions.read(equipment, name, wanted.definition)
         found += [Fault(number, place, message) for place, message in findings]
         if definition is None:
             return None

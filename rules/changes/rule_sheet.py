@@ -102,14 +102,14 @@ def read_sheet(name: str, text: str, facility: Facility, heads: Mapping[Address,
 def _cells(facility: Facility, rule: Rule, heads: Mapping[Address, Head]) -> list[dict[str, str]]:
     """Return the rows of a rule as it is live."""
     definition = rule.definition
-    condition = definition.condition
+    condition, settings = definition.condition, vars(definition.condition)
     head = heads.get((rule.asset_id, definition.name))
     common = {
         "asset": rule.asset_id,
         "rule": definition.name,
         "revision": "" if head is None else str(head.revision),
         "enabled": "yes",
-        **{key: _shown(getattr(condition, key, None)) for key in SETTINGS},
+        **{key: _shown(settings.get(key)) for key in SETTINGS},
         **{key: _shown(getattr(definition, key)) for key in OF_RULE},
     }
     unit = display_unit(facility.points[rule.point_key].definition.unit)

@@ -17,7 +17,7 @@ from facility.storage.rule_import import RuleDecision
 from people import journal
 from people.model import Account
 from rules.changes import repository, store
-from rules.changes.drafting import drafts_of, proposed, refuse_stale, restored
+from rules.changes.drafting import drafts_of, proposed, refuse_stale, refuse_stale_drafts, restored
 from rules.changes.lifecycle import TRANSITIONS, ChangeState, Happening, Refusal, Transition, advance
 from rules.changes.model import Decided, Draft, RuleChange, Source, Wanted
 
@@ -39,8 +39,21 @@ def propose(
         StaleCommandError: A rule is not the revision any more that the person saw.
         ConfigurationError: Definitions have mistakes; lists every one.
     """
-    said = _reason(reason)
     drafts = drafts_of(connection, facility, wanted)
+    return propose_checked(connection, drafts, reason=reason, actor=actor, now_ns=now_ns)
+
+
+def propose_checked(
+    connection: Connection, drafts: Sequence[Draft], *, reason: str, actor: Account, now_ns: int
+) -> RuleChange:
+    """Write down drafts that were checked already, as those of a file; an approval checks them again.
+
+    Raises:
+        InvalidCommandError: There is no reason.
+        StaleCommandError: A rule is not the revision any more that the draft builds on.
+    """
+    said = _reason(reason)
+    refuse_stale_drafts(connection, drafts)
     row = _row(None, Happening.PROPOSE)
     size = len(drafts)
     change_id = store.begin_change(

@@ -194,3 +194,43 @@ async def test_the_live_channel_tells_every_step_of_a_change(api: RunningApi) ->
         reviewed(api, change)
         told = await next_message(socket, lambda each: each["type"] == "events" and each["events"][-1]["seq"] > 1)
         assert told["events"][-1]["data"]["state"] == "live"
+
+
+def exported(api: RunningApi, kind: str) -> str:
+    with api.client(Role.TECHNICIAN) as client:
+        answer = client.get("/api/rules/export", params={"format": kind})
+    assert answer.status_code == 200
+    assert f"small-rules.{kind}" in answer.headers["content-disposition"]
+    return answer.text
+
+
+@pytest.mark.parametrize(("kind", "before", "after"), [("csv", "high,80,", "high,85,"), ("yaml", "80.0", "85.0")])
+def test_a_file_is_tried_first_and_then_proposed_as_one_change(
+    api: RunningApi, kind: str, before: str, after: str
+) -> None:
+    text = exported(api, kind).replace(before, after)
+    path = f"/api/rules/import?format={kind}"
+    tried = post(api, Role.ENGINEER, f"{path}&dry_run=true", {"text": text}).json()
+    assert [each["differences"][0]["text"] for each in tried["changes"]] == ["high 80 → 85 °C"]
+    assert (tried["mistakes"], tried["unchanged"], tried["change"]) == ([], 3, None)
+    assert get(api, "/api/rule-changes")["total"] == 0
+
+    report = post(api, Role.ENGINEER, path, {"text": text, "reason": "summer"}).json()
+    assert (report["change"]["state"], report["change"]["size"]) == ("proposed", 1)
+    assert reviewed(api, report["change"]).status_code == 200
+    api.samples((BEARING, 82.0))
+    assert open_alarms(api) == []
+    again = post(api, Role.ENGINEER, path, {"text": text, "reason": "summer"})
+    assert again.status_code == 422
+    assert "it is revision 2 by now, not 1" in again.text or "nothing to do" in again.text
+
+
+def test_a_file_with_mistakes_is_told_all_of_them_and_changes_nothing(api: RunningApi) -> None:
+    text = "asset,rule,limit,value\npump-1,bearing_temperature_high,high,96\npump-2,seal_leak,,\n"
+    tried = post(api, Role.ENGINEER, "/api/rules/import?format=csv&dry_run=true", {"text": text}).json()
+    assert [mistake["line"] for mistake in tried["mistakes"]] == [2, 3]
+    refused = post(api, Role.ENGINEER, "/api/rules/import?format=csv", {"text": text, "reason": "x"})
+    assert refused.status_code == 422
+    assert "rules.csv:2: pump-1/bearing_temperature_high" in refused.json()["detail"]
+    assert get(api, "/api/rule-changes")["total"] == 0
+    assert post(api, Role.OPERATOR, "/api/rules/import", {"text": text}).status_code == 403

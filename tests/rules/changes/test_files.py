@@ -237,7 +237,7 @@ def test_a_list_changes_texts_switches_off_and_adds() -> None:
         "dry_run": 1,
     }
     assert f"{PUMP}/vibration_high: high 4.5 → 5 mm/s" in told(found)
-    assert [each.wanted.base for each in found.changes] == [1, 0, 1]
+    assert [each.draft.base for each in found.changes] == [1, 0, 1]
 
 
 @pytest.mark.parametrize("head", ["", "---\n"])  # cut where rules begin, and read as a whole
