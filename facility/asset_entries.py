@@ -7,6 +7,7 @@ from typing import Any
 
 from facility.circles import circle_of
 from facility.class_checks import check_rule
+from facility.condition_checks import check_devices
 from facility.equipment import EquipmentClass, RuleDefinition
 from facility.errors import Mistake
 from facility.grammar import Finding
@@ -176,7 +177,8 @@ class AssetReader:
     def _check_rules(self, number: int, entry: AssetEntry, as_it_is: EquipmentClass) -> None:
         """Check all rules of an asset with overrides: one that nobody changed may be about one that was."""
         for name, rule in as_it_is.rules.items():
-            self._tell(number, name, entry.rules.get(name, {}), check_rule(as_it_is, rule))
+            findings = [*check_rule(as_it_is, rule), *check_devices(rule, self._classes)]
+            self._tell(number, name, entry.rules.get(name, {}), findings)
 
     def _tell(self, number: int, name: str, written: Entry, findings: Iterable[Finding]) -> None:
         place = ("assets", number, "rules", name)

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
 
-from facility.conditions import BadQuality, Limited, LimitSide, MovingThreshold, NoData, State, Threshold
+from facility.condition_checks import NAMED, check_condition
+from facility.conditions import Limited, LimitSide, MovingThreshold
 from facility.equipment import EquipmentClass, PointDefinition, PointKind, RuleDefinition
 from facility.grammar import Finding
-from facility.quality import REASONS
-from facility.units import display_unit, is_known
+from facility.units import is_known
 from facility.yaml_file import Place, did_you_mean
-
-NAMED = {PointKind.BINARY, PointKind.MULTISTATE, PointKind.EVENT}
-"""Kinds whose codes have names."""
 
 BINARY_CODES = {0, 1}
 
@@ -47,7 +43,7 @@ def check_rule(equipment: EquipmentClass, rule: RuleDefinition) -> Iterator[Find
     if point is None:
         yield ("point",), f"{equipment.name} has no point {rule.point!r}{did_you_mean(rule.point, equipment.points)}"
     else:
-        yield from _below(("condition",), _check_condition(rule, point))
+        yield from check_condition(equipment, rule, point)
     yield from _check_consequences(rule)
     yield from _check_texts(rule)
     if rule.order is not None and rule.order not in equipment.orders:
@@ -71,64 +67,6 @@ def _check_states(point: PointDefinition) -> Iterator[Finding]:
         yield ("states", name), f"state {name!r} has no words; add state_names: {{{name}: {{en: …, zh: …}}}}"
     for name in point.state_names.keys() - point.states.keys():
         yield ("state_names", name), f"there is no state {name!r}{did_you_mean(name, point.states)}"
-
-
-def _check_condition(rule: RuleDefinition, point: PointDefinition) -> Iterator[Finding]:
-    condition = rule.condition
-    match condition:
-        case Threshold():
-            if point.kind in NAMED:
-                yield (), f"{rule.point} is {point.kind} and has no limits; write type: state"
-            else:
-                yield from _check_limits(condition, point)
-        case State():
-            yield from _check_named_states(condition, rule, point)
-        case NoData() | BadQuality() if point.kind is PointKind.EVENT:
-            yield (), f"{rule.point} is an event, whose silence means nothing; watch another point"
-        case BadQuality():
-            yield from _check_reasons(condition)
-        case NoData():
-            pass
-
-
-def _check_named_states(condition: State, rule: RuleDefinition, point: PointDefinition) -> Iterator[Finding]:
-    if point.kind not in NAMED - {PointKind.EVENT}:
-        yield (), f"{rule.point} is {point.kind} and does not stay in a state; write type: threshold"
-        return
-    for number, state in enumerate(condition.states):
-        if state not in point.states:
-            yield ("states", number), f"{rule.point} has no state {state!r}{did_you_mean(state, point.states)}"
-
-
-def _check_reasons(condition: BadQuality) -> Iterator[Finding]:
-    for number, reason in enumerate(condition.reasons):
-        if reason not in REASONS:
-            yield ("reasons", number), f"{reason!r} is no quality{did_you_mean(reason, REASONS)}"
-
-
-def _check_limits(condition: Threshold, point: PointDefinition) -> Iterator[Finding]:
-    unit = display_unit(point.unit)
-    sides = [side for side in LimitSide if side in condition.limits]
-    for lower, upper in pairwise(sides):
-        low, high = condition.limits[lower].value, condition.limits[upper].value
-        if not low < high:
-            yield ("limits", upper.value), f"{upper} {high:g} {unit} must lie above {lower} {low:g} {unit}".rstrip()
-    for side in sides:
-        value = condition.limits[side].value
-        if point.range is not None and not point.range[0] <= value <= point.range[1]:
-            low, high = point.range
-            message = f"{side} {value:g} {unit} lies outside the point's range {low:g} … {high:g} {unit}"
-            yield ("limits", side.value), f"{message}; it can never be passed"
-    yield from _check_deadband(condition)
-
-
-def _check_deadband(condition: Threshold) -> Iterator[Finding]:
-    if not {LimitSide.LOW, LimitSide.HIGH} <= condition.limits.keys():
-        return
-    gap = condition.limits[LimitSide.HIGH].value - condition.limits[LimitSide.LOW].value
-    if 0 < gap <= condition.deadband:
-        message = f"a deadband of {condition.deadband:g} between limits {gap:g} apart never clears; make it smaller"
-        yield ("deadband",), message
 
 
 def _check_consequences(rule: RuleDefinition) -> Iterator[Finding]:

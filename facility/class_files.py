@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from facility.class_checks import check_class
+from facility.condition_checks import check_devices
 from facility.equipment import EquipmentClass
 from facility.errors import ConfigurationError, Mistake
 from facility.grammar import validate
@@ -32,13 +33,20 @@ def load_classes(folder: Path | None = None) -> dict[str, EquipmentClass]:
     paths = sorted(source.glob("*.yaml"))
     if not paths:
         mistakes.append(Mistake(str(source), 0, "has no class files; put at least one such as pump.yaml there"))
-    loaded = [equipment for path in paths if (equipment := _load(path, mistakes)) is not None]
+    loaded = [pair for path in paths if (pair := _load(path, mistakes)) is not None]
+    classes = {equipment.name: equipment for _, equipment in loaded}
+    mistakes += [
+        file.mistake(("rules", name, *place), message)
+        for file, equipment in loaded
+        for name, rule in equipment.rules.items()
+        for place, message in check_devices(rule, classes)
+    ]
     if mistakes:
         raise ConfigurationError(mistakes)
-    return {equipment.name: equipment for equipment in loaded}
+    return classes
 
 
-def _load(path: Path, mistakes: list[Mistake]) -> EquipmentClass | None:
+def _load(path: Path, mistakes: list[Mistake]) -> tuple[YamlFile, EquipmentClass] | None:
     try:
         file = read_yaml(path)
     except ConfigurationError as error:
@@ -49,7 +57,7 @@ def _load(path: Path, mistakes: list[Mistake]) -> EquipmentClass | None:
         return None
     mistakes.extend(_name_mistakes(file, equipment, path.stem))
     mistakes.extend(file.mistake(place, message) for place, message in check_class(equipment))
-    return equipment
+    return file, equipment
 
 
 def _named(file: YamlFile, stem: str) -> Any:  # noqa: ANN401  # whatever the file holds

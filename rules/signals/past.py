@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping
-from typing import NamedTuple, Protocol
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 
+from facility.clock import NS_PER_S
+from facility.quality import BAD_FROM
 from facility.samples import SampleBatch
 from rules import kernel
 from rules.columns import table_of
@@ -15,6 +17,9 @@ from rules.compile import Program
 from rules.fold import Fold
 from rules.signals.network import Network
 from rules.signals.signal import Judgement
+
+_USUAL_SILENCE_NS: Final = 600 * NS_PER_S
+"""Points that spoke last no longer ago than this are asked for together."""
 
 
 class Past(Protocol):
@@ -110,7 +115,8 @@ def _replay(network: Network, past: Past, now_ns: int, kept: Collection[str]) ->
     rows = [
         row
         for look_back_ns, keys in _by_look_back(network.look_backs(kept)).items()
-        for row in _rows(past(keys, now_ns - look_back_ns, kernel.NEVER))
+        for batch in _heard(past, keys, look_back_ns, now_ns)
+        for row in _rows(batch)
     ]
     rows.sort(key=lambda row: row[2])
     last_ns = max(rows[-1][2] if rows else kernel.UNSEEN, network.clock_ns)
@@ -142,6 +148,20 @@ def _by_look_back(look_backs: Mapping[int, int]) -> dict[int, list[int]]:
     for key, look_back_ns in look_backs.items():
         found.setdefault(1 << look_back_ns.bit_length() if look_back_ns else 0, []).append(key)
     return found
+
+
+def _heard(past: Past, keys: Sequence[int], look_back_ns: int, now_ns: int) -> Iterator[SampleBatch]:
+    """Return what points had said, each as far back from its own newest sample: what it says still is of that time."""
+    start_ns = now_ns - look_back_ns - min(look_back_ns, _USUAL_SILENCE_NS)
+    batch = past(keys, start_ns, kernel.NEVER)
+    newest: dict[int, int] = {}
+    for key, source_ns, _, _, quality in _rows(batch):
+        if quality < BAD_FROM:
+            newest[key] = max(source_ns, newest.get(key, source_ns))
+    silent = [key for key, source_ns in newest.items() if look_back_ns and source_ns - look_back_ns < start_ns]
+    yield batch.where(~np.isin(batch.point, silent))
+    for key in silent:
+        yield past([key], newest[key] - look_back_ns, kernel.NEVER)
 
 
 def _rows(batch: SampleBatch) -> Iterator[tuple[int, int, int, float, int]]:

@@ -242,7 +242,7 @@ OWN_RULES = (
     + own("far_off", "speed", "{type: deviation, reference: speed_setpoint, limits: {high: 1 revolution/s}}")
     + own("much_off", "flow", "{type: window, statistic: mean, window_s: 600, limits: {low: 1 l/s}}")
     + own("worn", "vibration", "{type: forecast, limit: 0.01 m/s, direction: rising, horizon_h: 48, window_h: 24}")
-    + own("often", "starts", "{type: counter, window_s: 3600, limits: {high: 6}}", "        order: motor_repair\n")
+    + own("often", "starts", "{type: counter, window_s: 3600, limits: {high: 6}}", "        order: service_500h\n")
     + own("frozen", "inlet_pressure", "{type: stuck, for_s: 600, tolerance: 100 Pa}", "        only_when: flow > 5\n")
     + own("not_remote", "remote_control", "{type: forbidden_state, allowed: [remote]}")
 )
