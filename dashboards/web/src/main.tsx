@@ -20,6 +20,7 @@ import "./styles/base.css";
 import "./styles/shell.css";
 import "./styles/alarms.css";
 import "./styles/pages.css";
+import "./styles/rules.css";
 
 import { MantineProvider } from "@mantine/core";
 import { Notifications } from "@mantine/notifications";

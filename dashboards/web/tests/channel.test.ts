@@ -37,6 +37,7 @@ function wired() {
     fetchSnapshot: vi.fn(async () => snapshot),
     onUnauthenticated: vi.fn(),
     onSiteChanged: vi.fn(),
+    onRulesChanged: vi.fn(),
   };
   const channel = new LiveChannel(parts);
   channel.start();

@@ -1,4 +1,4 @@
-import type { Alarm, Command, WorkOrder } from "../src/api/types";
+import type { Alarm, Command, ConditionContent, RuleContent, WorkOrder } from "../src/api/types";
 
 const text = (english: string) => ({ en: english, zh: `中 ${english}` });
 
@@ -74,5 +74,18 @@ export function command(id: number, changes: Partial<Command> = {}): Command {
     detail: null,
     ended_at: null,
     ...changes,
+  };
+}
+
+export function definition(condition: Partial<ConditionContent>): RuleContent {
+  return {
+    point: "bearing_temperature",
+    title: text("Bearing hot"),
+    condition: { type: "threshold", limits: { high: { value: 80 } }, ...condition },
+    cause: text("Grease is missing"),
+    consequence: text("The bearing seizes"),
+    corrective_action: text("Grease it"),
+    consequence_class: "moderate",
+    time_to_respond_min: 10,
   };
 }

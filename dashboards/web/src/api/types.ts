@@ -26,6 +26,32 @@ export type Limit = Schemas["LimitView"];
 export type GatewayView = Schemas["GatewayView"];
 export type GatewayConnection = Schemas["GatewayConnectionView"];
 export type GatewayDevice = Schemas["UnitView"];
+export type Rule = Schemas["RuleView"];
+export type RuleDetail = Schemas["RuleDetail"];
+export type RuleHistoryEntry = Schemas["HistoryEntry"];
+export type RuleRevision = Schemas["RevisionView"];
+export type RuleChange = Schemas["RuleChangeView"];
+export type RuleChangeDetail = Schemas["RuleChangeDetail"];
+export type ChangeState = Schemas["ChangeState"];
+
+/** What a rule holds its points against, as rule files write it; which keys it has depends on its type. */
+export type ConditionContent = { type: string; limits?: LimitContents; [key: string]: unknown };
+export type LimitContents = Partial<Record<LimitSide, LimitContent>>;
+export type LimitContent = { value?: number; point?: string; offset?: number; [key: string]: unknown };
+export type LimitSide = "low_low" | "low" | "high" | "high_high";
+
+/** A rule's definition as rule files write it, without its name. */
+export type RuleContent = {
+  title: LocalText;
+  point: string;
+  condition: ConditionContent;
+  cause: LocalText;
+  consequence: LocalText;
+  corrective_action: LocalText;
+  consequence_class: string;
+  time_to_respond_min: number;
+  [key: string]: unknown;
+};
 
 /** In the order in which the console shows them. */
 export const SYSTEMS: readonly System[] = ["lift", "pump", "fire", "access"];

@@ -1,7 +1,17 @@
+import { rulesEn } from "./rules.en";
+import type { Texts } from "./texts";
+
 /** Every text of the console in English; `zh.ts` must have the same keys, which the compiler checks. */
 export const en = {
   app: { name: "Watchkeeper", skip: "Skip to content", language: "中文", languageLabel: "Switch to Chinese" },
-  nav: { label: "Main", alarms: "Alarms", overview: "Overview", orders: "Work orders", gateway: "Gateway" },
+  nav: {
+    label: "Main",
+    alarms: "Alarms",
+    overview: "Overview",
+    orders: "Work orders",
+    rules: "Rules",
+    gateway: "Gateway",
+  },
   session: {
     title: "Log in",
     login: "Login",
@@ -157,6 +167,13 @@ export const en = {
     step_undone: "Step undone",
     completed: "Completed",
     cancelled: "Cancelled",
+    proposed: "Proposed",
+    applied: "Taken from the site file",
+    rolled_back: "Rolled back",
+    approved: "Approved",
+    rejected: "Rejected",
+    withdrawn: "Withdrawn",
+    superseded: "Superseded",
   },
   order: {
     list: "Work orders",
@@ -274,6 +291,7 @@ export const en = {
     spans: "Time span",
     none: "No samples in this span.",
   },
+  rule: rulesEn,
   age: { seconds: "{{n}} s", minutes: "{{n}} min", hours: "{{n}} h", days: "{{n}} d" },
   gateway: {
     title: "Gateway connections",
@@ -347,7 +365,5 @@ export const en = {
     help: "This help",
   },
 };
-
-type Texts<Tree> = { [Key in keyof Tree]: Tree[Key] extends string ? string : Texts<Tree[Key]> };
 
 export type Translation = Texts<typeof en>;

@@ -1,9 +1,10 @@
 import type { Translation } from "./en";
+import { rulesZh } from "./rules.zh";
 
 /** Every text of the console in Chinese. */
 export const zh: Translation = {
   app: { name: "Watchkeeper", skip: "跳到内容", language: "English", languageLabel: "切换为英文" },
-  nav: { label: "主导航", alarms: "报警", overview: "总览", orders: "工单", gateway: "网关" },
+  nav: { label: "主导航", alarms: "报警", overview: "总览", orders: "工单", rules: "规则", gateway: "网关" },
   session: {
     title: "登录",
     login: "用户名",
@@ -153,6 +154,13 @@ export const zh: Translation = {
     step_undone: "步骤撤销",
     completed: "已完成",
     cancelled: "已取消",
+    proposed: "提议",
+    applied: "取自站点文件",
+    rolled_back: "回退",
+    approved: "批准",
+    rejected: "否决",
+    withdrawn: "撤回",
+    superseded: "被取代",
   },
   order: {
     list: "工单",
@@ -270,6 +278,7 @@ export const zh: Translation = {
     spans: "时间范围",
     none: "此时段没有采样。",
   },
+  rule: rulesZh,
   age: { seconds: "{{n}} 秒", minutes: "{{n}} 分", hours: "{{n}} 时", days: "{{n}} 天" },
   gateway: {
     title: "网关连接",

@@ -40,6 +40,8 @@ export interface ChannelParts {
   onUnauthenticated: () => void;
   /** The site may be another one: it changed, or nobody was there to hear that it did. */
   onSiteChanged: () => void;
+  /** A change of rules was proposed or decided, or may have been while nobody heard. */
+  onRulesChanged: () => void;
 }
 
 /**
@@ -116,7 +118,10 @@ export class LiveChannel {
 
   #greet(socket: WebSocket, epoch: string, resumed: boolean): void {
     this.#attempts = 0;
-    if (this.status.state === "stale") this.#parts.onSiteChanged();
+    if (this.status.state === "stale") {
+      this.#parts.onSiteChanged();
+      this.#parts.onRulesChanged();
+    }
     if (resumed && epoch === this.#epoch) {
       this.#setStatus({ state: "live" });
       // Values are not numbered, so those that changed meanwhile come only with a snapshot.
@@ -157,6 +162,7 @@ export class LiveChannel {
       if (event.topic === "alarm") this.#parts.store.putAlarm(event.data as Alarm);
       else if (event.topic === "work_order") this.#parts.store.putOrder(event.data as WorkOrder);
       else if (event.topic === "command") this.#parts.store.putCommand(event.data as Command);
+      else if (event.topic === "rule_change") this.#parts.onRulesChanged();
     }
   }
 

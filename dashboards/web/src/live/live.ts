@@ -2,6 +2,7 @@ import { useCallback, useSyncExternalStore } from "react";
 import { api, data, ProblemError } from "../api/client";
 import { facilityQuery, queryClient, SESSION_KEY } from "../api/queries";
 import type { Alarm, Snapshot, ValueRow, WorkOrder } from "../api/types";
+import { RULES_KEY } from "../rules/queries";
 import { LiveChannel, type LiveStatus } from "./channel";
 import { LiveStore, type LiveView } from "./store";
 
@@ -25,6 +26,7 @@ export const liveChannel = new LiveChannel({
   },
   onUnauthenticated: forgetSession,
   onSiteChanged: () => void queryClient.invalidateQueries({ queryKey: facilityQuery.queryKey }),
+  onRulesChanged: () => void queryClient.invalidateQueries({ queryKey: RULES_KEY }),
 });
 
 export function useLiveStatus(): LiveStatus {

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { Link, NavLink } from "react-router";
+import { Link, NavLink, useLocation } from "react-router";
 import { PriorityMark } from "../alarms/PriorityMark";
 import { facilityQuery } from "../api/queries";
 import { PRIORITIES } from "../api/types";
@@ -51,13 +51,20 @@ function Site() {
   );
 }
 
+/** Pages that are reached by way of the rules. */
+const ABOUT_RULES = /^\/rule(s|-changes)(\/|$)/;
+
 function Tabs() {
   const { t } = useTranslation();
+  const { pathname } = useLocation();
   return (
     <nav className="tabs" aria-label={t("nav.label")}>
       <NavLink to="/alarms">{t("nav.alarms")}</NavLink>
       <NavLink to="/overview">{t("nav.overview")}</NavLink>
       <NavLink to="/work-orders">{t("nav.orders")}</NavLink>
+      <Link to="/rules" aria-current={ABOUT_RULES.test(pathname) ? "page" : undefined}>
+        {t("nav.rules")}
+      </Link>
       <NavLink to="/gateway">{t("nav.gateway")}</NavLink>
     </nav>
   );

@@ -4,6 +4,8 @@ import { AssetPage } from "../assets/AssetPage";
 import { GatewayPage } from "../gateway/GatewayPage";
 import { OrdersPage } from "../orders/OrdersPage";
 import { OverviewPage } from "../overview/OverviewPage";
+import { ChangesPage } from "../rules/ChangesPage";
+import { RulesPage } from "../rules/RulesPage";
 import { Frame } from "./Frame";
 import { LostPage } from "./LostPage";
 
@@ -17,6 +19,8 @@ export const router = createBrowserRouter([
       { path: "overview", element: <OverviewPage /> },
       { path: "equipment/:assetId", element: <AssetPage /> },
       { path: "work-orders/:orderId?", element: <OrdersPage /> },
+      { path: "rules/:ruleId?", element: <RulesPage /> },
+      { path: "rule-changes/:changeId?", element: <ChangesPage /> },
       { path: "gateway", element: <GatewayPage /> },
       { path: "*", element: <LostPage /> },
     ],

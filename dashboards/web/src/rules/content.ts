@@ -1,0 +1,78 @@
+import type { ConditionContent, LimitSide, RuleContent } from "../api/types";
+import { formatNumber, formatQuantity } from "../text/format";
+
+/** One limit that is a number. */
+export interface WrittenLimit {
+  side: LimitSide;
+  value: number;
+}
+
+/** From the lowest value up. */
+export const LIMIT_SIDES: readonly LimitSide[] = ["low_low", "low", "high", "high_high"];
+
+/** Return the definition as the API carries it: its schema knows only that it is an object. */
+export const contentOf = (definition: Record<string, unknown>) => definition as RuleContent;
+
+/** Return the limits of a condition that are numbers, from the lowest up; none where it has no such limits. */
+export function limitsOf({ limits = {} }: ConditionContent): WrittenLimit[] {
+  return LIMIT_SIDES.flatMap((side) => {
+    const value = limits[side]?.value;
+    return value === undefined ? [] : [{ side, value }];
+  });
+}
+
+/** Return the limits of a condition that are taken from other points: `high`, `setpoint + 5`. */
+export function movingLimitsOf({ limits = {} }: ConditionContent): [side: LimitSide, words: string][] {
+  return LIMIT_SIDES.flatMap((side): [LimitSide, string][] => {
+    const { point, offset = 0 } = limits[side] ?? {};
+    if (point === undefined) return [];
+    const moved = offset === 0 ? "" : ` ${offset < 0 ? "−" : "+"} ${formatNumber(Math.abs(offset))}`;
+    return [[side, `${point}${moved}`]];
+  });
+}
+
+/** Return the definition with one limit moved. */
+export function withLimit(definition: RuleContent, side: LimitSide, value: number): RuleContent {
+  const { limits = {} } = definition.condition;
+  return withCondition(definition, { limits: { ...limits, [side]: { ...limits[side], value } } });
+}
+
+/** Return the definition with some of its condition's fields changed. */
+export const withCondition = (definition: RuleContent, changes: Partial<ConditionContent>): RuleContent => ({
+  ...definition,
+  condition: { ...definition.condition, ...changes },
+});
+
+/** Fields that say nothing, since they hold what nobody wrote. */
+const isSilent = (value: unknown) => value === null || value === undefined || value === 0 || value === false;
+
+/** Return the fields of a condition as people read them, without its type and limits. */
+export function fieldsOf(
+  { type: _type, limits: _limits, ...fields }: ConditionContent,
+  unit: string,
+): [key: string, words: string][] {
+  return Object.entries(fields)
+    .filter(([, value]) => !isSilent(value))
+    .map(([key, value]) => [key, fieldWords(key, value, unit)]);
+}
+
+/** Return a value of a definition as people read it. */
+export function fieldWords(key: string, value: unknown, unit: string): string {
+  if (Array.isArray(value)) return value.map((each) => fieldWords(key, each, unit)).join(", ");
+  if (typeof value === "number") return formatQuantity(value, unitOf(key, unit));
+  if (typeof value === "object" && value !== null) {
+    return Object.entries(value)
+      .map(([inner, each]) => `${inner} ${fieldWords(inner, each, unit)}`)
+      .join(", ");
+  }
+  return String(value);
+}
+
+const IN_UNIT = new Set(["deadband", "tolerance", "limit", "offset"]);
+
+/** Return the unit of a field, which its name ends with where it is one of time. */
+export function unitOf(key: string, unit: string): string {
+  if (key.endsWith("_s")) return "s";
+  if (key.endsWith("_h")) return "h";
+  return IN_UNIT.has(key) ? unit : "";
+}
