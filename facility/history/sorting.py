@@ -1,9 +1,9 @@
 """Samples move from the tables that took them into files that answer: sorted by point and time, and never too large.
 
-While a day lasts, what has gathered in its table is sorted into files now and again, so that little has to be searched
-as it came. Once the day is over, files whose points overlap are merged, until each point of the day lies in one file.
-Every move becomes true in one transaction; a crash before it leaves the samples where they were, and one after it
-leaves files that nobody needs.
+While a day lasts, what has gathered in its table is sorted now and again into files, which grow until their hour is
+over, so that little has to be searched as it came. Once the day is over, files whose points overlap are merged, until
+each point of the day lies in one file. Every move becomes true in one transaction; a crash before it leaves the samples
+where they were, and one after it leaves files that nobody needs.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import structlog
 
+from facility.clock import NS_PER_S
 from facility.history.columns import FILE_ORDER, INTO_FILES, PARQUET, quoted
 from facility.history.day_store import PART, DayStore, all_of, sorted_table_of, table_of
 from facility.history.days import DayFile, Extent, Kept, Retention, is_over, overlapping, parted, words
@@ -29,6 +30,8 @@ SORT_FROM: Final = 1_000_000
 FILE_ROWS: Final = 4_000_000
 """Samples in a file, unless a single point has more. DuckDB looks at all of a file's row groups before it reads one: a
 file of a day of 10,000 points at 1 Hz would have 7,000, and took longer to open than to read."""
+
+NS_PER_HOUR: Final = 3_600 * NS_PER_S
 
 Counts = dict[str, npt.NDArray[Any]]
 """Columns ``point``, ``rows``, ``first_ns``, ``last_ns``, one row a point, in the order of points."""
@@ -60,8 +63,10 @@ class Sorting:
         """
         self._store.remove_unlisted()
         for day in sorted(self._store.parts.tables):
-            if is_over(day, now_ns) or self._has_gathered(day):
-                self._sort(day)
+            if is_over(day, now_ns):
+                self._sort(day, lasting=False)
+            elif self._has_gathered(day):
+                self._sort(day, lasting=True)
         over = {file.day for file in self._store.parts.files if is_over(file.day, now_ns)}
         for day in sorted(over):
             self._merge(day)
@@ -73,21 +78,41 @@ class Sorting:
             (rows,) = cursor.execute(f"SELECT count(*) FROM ({all_of(names)})").fetchall()[0]  # noqa: S608  # our own names
         return int(rows) >= SORT_FROM
 
-    def _sort(self, day: int) -> None:
+    def _sort(self, day: int, *, lasting: bool) -> None:
         """Move what a day's table holds into files."""
         table = sorted_table_of(day)
         if table not in self._store.parts.tables[day]:
             self._store.change([f"ALTER TABLE {table_of(day)} RENAME TO {table}"])
+        changes, new = [f"DROP TABLE {table}"], list[DayFile]()
         with self._store.cursor() as cursor:
-            counts = _counts(cursor, all_of([table]))
-            quantities = np.isin(counts["point"], np.fromiter(self._telemetry(), np.int32))
-            new = [
-                file
-                for kept, chosen in ((Kept.TELEMETRY, quantities), (Kept.STATES, ~quantities))
-                for file in self._written(cursor, all_of([table]), _chosen(counts, chosen), day, kept)
-            ]
-        self._store.change([f"DROP TABLE {table}", *map(_listed, new)])
+            arrived = _counts(cursor, all_of([table]))
+            quantities = np.isin(arrived["point"], np.fromiter(self._telemetry(), np.int32))
+            for kept, chosen in ((Kept.TELEMETRY, quantities), (Kept.STATES, ~quantities)):
+                if chosen.any():
+                    last_ns = int(arrived["last_ns"][chosen].max())
+                    young = self._of_the_hour(day, kept, last_ns) if lasting else []
+                    source = self._joined(table, arrived["point"][chosen], young)
+                    new += self._written(cursor, source, _counts(cursor, source), day, kept)
+                    changes += map(_unlisted, young)
+        self._store.change([*changes, *map(_listed, new)])
         log.info("history of a day sorted", day=words(day), files=[file.name for file in new])
+
+    def _of_the_hour(self, day: int, kept: Kept, last_ns: int) -> list[DayFile]:
+        """Return the files that end in the same hour as samples that are to be sorted; they grow with them.
+
+        So one point's samples of a lasting day lie in 24 files at most, and its hour in two or three.
+        """
+        return [
+            file
+            for file in self._store.parts.files
+            if (file.day, file.kept) == (day, kept) and file.extent.last_ns // NS_PER_HOUR == last_ns // NS_PER_HOUR
+        ]
+
+    def _joined(self, table: str, points: npt.NDArray[np.int32], files: Collection[DayFile]) -> str:
+        """Return the query of a table's samples of some points, and of all in some files."""
+        keys = ", ".join(map(str, points.tolist()))
+        arrived = f"{all_of([table])} WHERE point IN ({keys})"
+        return f"{arrived} UNION ALL {self._store.all_in(files)}" if files else arrived
 
     def _merge(self, day: int) -> None:
         """Merge the files of a day that is over, so that each point lies in one."""
@@ -132,10 +157,6 @@ def _counts(cursor: duckdb.DuckDBPyConnection, source: str) -> Counts:
         "SELECT point, count(*) AS rows, min(source_time_ns) AS first_ns, max(source_time_ns) AS last_ns "  # noqa: S608  # our own names
         f"FROM ({source}) GROUP BY point ORDER BY point"
     ).fetchnumpy()
-
-
-def _chosen(counts: Counts, chosen: npt.NDArray[np.bool_]) -> Counts:
-    return {name: column[chosen] for name, column in counts.items()}
 
 
 def _listed(file: DayFile) -> str:

@@ -319,18 +319,39 @@ def test_files_are_parted_between_points_and_are_no_larger_than_they_must_be(cou
     assert all(sum(before) + after[0] > most for before, after in pairwise(parts))
 
 
-def test_a_lasting_day_is_sorted_once_enough_has_gathered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lasting_day_is_sorted_once_enough_has_gathered_into_files_that_grow_until_their_hour_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sorting, "SORT_FROM", 40)
     history = opened(tmp_path)
-    samples = [at(0, second, point) for second in range(40) for point in (1, 2, 3)]
+    samples = [at(0, 120 * minute, point) for minute in range(40) for point in (1, 2, 3)]
     for place, sample in enumerate(samples, 1):
         keep(history, sample)
         history.tidy(MIDNIGHT_NS)
-        assert len(history._store.parts.files) == 2 * (place // 40)
+        assert len(history._store.parts.files) == 2 * ((place >= 40) + (place >= 120))
     assert history.samples([1, 2, 3], 0, after(9)).rows() == samples
+    hours = [file.extent.last_ns // (3_600 * NS_PER_S) % 24 for file in sorted(history._store.parts.files)]
+    assert hours == [0, 1, 0, 1]
     history.tidy(after(0))
     history.tidy(after(0))
-    assert files(tmp_path) == ["2026-05-27.states.4.parquet", "2026-05-27.telemetry.4.parquet"]
+    assert [file.split(".")[1] for file in files(tmp_path)] == ["states", "telemetry"]
+    assert history.samples([1, 2, 3], 0, after(9)).rows() == samples
+    history.close()
+
+
+def test_a_point_that_became_a_state_while_its_hour_lasted_is_kept_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sorting, "SORT_FROM", 2)
+    quantities = {1, 2}
+    history = DuckDbHistory(tmp_path, telemetry=lambda: quantities)
+    samples = [at(0, second, point) for second in range(6) for point in (1, 2, 3)]
+    for place, sample in enumerate(samples):
+        if place == 9:
+            quantities.remove(2)
+        keep(history, sample)
+        history.tidy(MIDNIGHT_NS)
+    history.tidy(after(0))
     assert history.samples([1, 2, 3], 0, after(9)).rows() == samples
     history.close()
 
