@@ -18,9 +18,7 @@ import numpy.typing as npt
 from facility.clock import NS_PER_S
 from facility.priority import Priority
 from rules.events import RuleTransition, TransitionKind
-
-STANDING: Final = 2**62
-"""``cleared_ns`` of an episode that has not ended."""
+from rules.spans import STANDING, Spans
 
 TEN_MINUTES_NS: Final = 600 * NS_PER_S
 DAY_NS: Final = 86_400 * NS_PER_S
@@ -51,7 +49,7 @@ class Episodes:
     rule: Integers
     raised_ns: Integers
     cleared_ns: Integers
-    """:data:`STANDING` for one that has not ended."""
+    """:data:`rules.spans.STANDING` for one that has not ended."""
     priority: Integers
     """The most urgent that it reached."""
 
@@ -83,6 +81,11 @@ class EpisodeLog:
     def __init__(self) -> None:
         self._standing: dict[int, tuple[int, Priority]] = {}
         self._rows = array("q")
+        self._tables: list[Integers] = []
+
+    def add(self, spans: Spans) -> None:
+        """Take when other rules stood."""
+        self._tables.append(np.column_stack([spans.rule, spans.start_ns, spans.end_ns, spans.priority]))
 
     def take(self, transitions: Iterable[RuleTransition]) -> None:
         """Take what rules said."""
@@ -101,7 +104,7 @@ class EpisodeLog:
         """Return every episode that had not ended by ``start_ns``, also those that stand still."""
         ended = np.frombuffer(self._rows, np.int64).reshape(-1, 4)
         standing = [(rule, at_ns, STANDING, int(urgency)) for rule, (at_ns, urgency) in self._standing.items()]
-        table = np.concatenate([ended, np.array(standing, np.int64).reshape(-1, 4)])
+        table = np.concatenate([*self._tables, ended, np.array(standing, np.int64).reshape(-1, 4)])
         table = table[table[:, 2] >= start_ns]
         table = table[np.lexsort((table[:, 1], table[:, 0]))]
         return Episodes(*(np.ascontiguousarray(table[:, column]) for column in range(4)))

@@ -100,14 +100,15 @@ def run_here(typed: Typed, settings: Settings) -> BacktestResult:
     upgrade(database)
     with reading(database) as connection:
         facility = load_facility(connection, load_classes(), os.environ)
-    work = work_of(request_of(typed, ids_in(facility)), facility)
+        work = work_of(request_of(typed, ids_in(facility)), facility, connection)
     with (
         contextlib.closing(history_of(settings, database)) as history,
         tempfile.TemporaryDirectory(dir=settings.data_dir, prefix="backtest-") as folder,
     ):
         files = history.snapshot(work.points, work.start_ns, work.period.end_ns, Path(folder))
         with contextlib.closing(Worker(Path(folder), niceness=BESIDE_PEOPLE)) as worker:
-            return worker.ask(BacktestTask(work=work, files=tuple(files)), BacktestResult, say_progress)
+            task = BacktestTask(work=work, files=tuple(files))
+            return BacktestResult.model_validate_json(worker.ask(task, say_progress))
 
 
 def history_of(settings: Settings, database: Engine) -> History:

@@ -165,7 +165,7 @@ def open_system(
     try:
         with (
             tidied(history, clock),
-            running_backtests(history, settings.data_dir / "backtests", clock) as backtests,
+            running_backtests(database, history, settings.data_dir / "backtests", clock) as backtests,
         ):
             system = assemble(
                 settings,

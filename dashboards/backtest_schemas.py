@@ -9,6 +9,8 @@ from typing import Any, Self, TypeAlias
 from pydantic import Field, model_validator
 
 from dashboards.schemas import Command, View
+from facility.conditions import LimitSide
+from facility.definition import LocalText
 from facility.priority import Priority
 
 EpisodeRow: TypeAlias = tuple[int, int | None, Priority]
@@ -198,3 +200,36 @@ class TryView(View):
     """Positions in ``draft_episodes`` of those that no live one overlaps."""
     missed: list[int]
     """Positions in ``live_episodes`` of those that none of the draft overlaps."""
+
+
+class CandidateView(View):
+    """Settings and what they would do."""
+
+    limit: float | None
+    """``null`` for a state."""
+    deadband: float
+    on_delay_s: float
+    off_delay_s: float
+    alarms_per_day: float
+    labels_caught: int
+    """Labels within which, or shortly before which, an alarm began."""
+    labels: int
+    delay_s: float | None
+    """Median time from a caught label's start to its first alarm; ``null``: none caught."""
+    idle_percent: float
+    """Share of the time without a label in which an alarm stood."""
+
+
+class SuggestionView(View):
+    """What is proposed for a rule, and what else could be had."""
+
+    side: LimitSide | None
+    """The limit that is moved; ``null`` for a state."""
+    live: CandidateView
+    curve: list[CandidateView]
+    """From few alarms to many; none is beaten by another in all that counts."""
+    chosen: CandidateView
+    condition: dict[str, Any]
+    """The rule's condition with the chosen settings, for a draft."""
+    words: LocalText
+    """Why, with figures."""

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from sqlalchemy import Engine
 
-from dashboards.backtest_schemas import BacktestView, StartBacktest
+from dashboards.backtest_schemas import BacktestView, StartBacktest, SuggestionView, SuggestRule, TryRule
 from dashboards.hub import LiveHub
 from facility.clock import Clock
 from facility.history.history import History
@@ -79,6 +79,24 @@ class Backtests(Protocol):
 
         Raises:
             NotFoundError: There is none, or it was forgotten.
+        """
+        ...
+
+    def preview(self, rule_id: int, asked: TryRule, facility: Facility) -> bytes:
+        """Try a draft of one rule at once, on its newest samples of the stretch, and return the TryView as JSON.
+
+        Raises:
+            NotFoundError: There is no such rule.
+            ConfigurationError: The draft has mistakes; lists all of them.
+        """
+        ...
+
+    def suggest(self, rule_id: int, asked: SuggestRule, facility: Facility) -> SuggestionView:
+        """Search for settings of a rule that meet a target.
+
+        Raises:
+            NotFoundError: There is no such rule.
+            InvalidCommandError: Nothing can be suggested; the message says why.
         """
         ...
 

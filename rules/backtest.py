@@ -1,9 +1,9 @@
-"""Rules on a stretch of history, through the engine that runs live: streaming, with no database and no clock.
+"""Rules on a stretch of history, through the kernel that runs live: streaming, with no database and no clock.
 
 Several sets of rules (those that are live, and drafts beside them) run in one reading of the history. How it is read
 follows from the rules. What a rule that looks at one point says does not depend on other points, so such rules take
-each day as it lies on disk, by point and time; rules that join points, or watch the time of day, take everything in the
-order of arrival. The kernel lets no sweep change a transition, so one at the very end is enough.
+each day as it lies on disk, by point and time; rules for which something is computed, or that watch the time of day,
+take everything in the order of arrival. No sweep changes a transition, so one at the very end is enough.
 
 Rules begin to watch before the period, for as long as their windows and delays look back, and then say what they would
 have said by its first instant. Where the history has nothing from before, nobody watched: they begin with the period.
@@ -11,28 +11,29 @@ have said by its first instant. Where the history has nothing from before, nobod
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
 import numpy as np
 
 from facility.clock import NS_PER_S
-from facility.conditions import DIRECT, Coincidence, Composite, Condition
+from facility.conditions import Coincidence, Composite
+from facility.expression import names_in
 from facility.history.days import NS_PER_DAY
 from facility.model import Facility, Rule
 from facility.samples import SampleBatch
+from rules.baseline import Baseline
+from rules.compile import compile_facility
 from rules.engine import RuleEngine
 from rules.events import RuleTransition
 from rules.layout import Kernel
+from rules.signals.wiring import is_computed
+from rules.spans import SpanEngine, Spans
 
 LEAST_WARM_UP_S: Final = 3_600.0
 """Rules watch for at least so long before the period: a value inside a deadband says nothing by itself."""
-
-_LOOKS_BACK_S: Final = ("on_delay_s", "off_delay_s", "timeout_s", "window_s", "for_s")
-_NAME: Final = re.compile(r"[A-Za-z_]\w*")
 
 
 class Order(StrEnum):
@@ -56,10 +57,28 @@ class Period:
     end_ns: int
     """Not part of it any more."""
 
-    @property
-    def days(self) -> float:
-        """Return how many days of 24 hours it has."""
-        return (self.end_ns - self.start_ns) / NS_PER_DAY
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """A facility with the rules to run."""
+
+    facility: Facility
+    baselines: Mapping[int, Baseline] = field(default_factory=dict)
+    """By rule, what was learned of its good period."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """Rules that share one reading of the history."""
+
+    order: Order
+    sets: tuple[RuleSet, ...]
+    """Each cut to the rules of this reading; they may have none in one of the sets."""
+    tested: tuple[frozenset[int], ...]
+    """By set, the rules that are asked about; others are there since these ask for their truth."""
+    points: frozenset[int]
+    look_back_ns: int
+    """How long before the period the rules have to watch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,26 +89,32 @@ class Step:
     """How much of the history is behind, 0 to 1."""
     samples: int
     """How many the batch had."""
-    transitions: tuple[tuple[RuleTransition, ...], ...]
+    transitions: tuple[tuple[RuleTransition, ...], ...] = ()
     """By set of rules. Each rule's are in order; those before the period's start only tell how things stood then."""
+    spans: tuple[Spans, ...] = ()
+    """By set of rules, with the last step of :func:`standing`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Reading:
-    """Rules that share one reading of the history."""
+def readings(sets: Sequence[RuleSet], tested: Collection[int]) -> list[Reading]:
+    """Part the rules ``tested`` by how they have to be read; a set need not have all of them.
 
-    order: Order
-    sets: tuple[Facility, ...]
-    """Each cut to the rules of this reading."""
-    tested: tuple[frozenset[int], ...]
-    """By set; other rules are there since tested ones ask for their truth."""
-    points: frozenset[int]
+    Raises:
+        ConfigurationError: A rule refers to something that is not there, or that does not fit.
+    """
+    asked = [frozenset(tested) & each.facility.rules.keys() for each in sets]
+    alone = [
+        frozenset(key for key in keys if not is_computed(each.facility.rules[key]))
+        for keys, each in zip(asked, sets, strict=True)
+    ]
+    joined = [keys - direct for keys, direct in zip(asked, alone, strict=True)]
+    parts = [_reading(Order.POINT, sets, alone), _reading(Order.ARRIVAL, sets, joined)]
+    return [reading for reading in parts if any(reading.tested)]
 
 
 def backtest(
-    sets: Sequence[Facility], tested: Collection[int], period: Period, read: Read, *, fast: Kernel
+    sets: Sequence[RuleSet], tested: Collection[int], period: Period, read: Read, *, fast: Kernel
 ) -> Iterator[Step]:
-    """Run the rules ``tested`` of every set over a period; whoever has enough stops asking for the next step.
+    """Run rules over a period and give their transitions; whoever has enough stops asking for the next step.
 
     Args:
         sets: The same facility with different rules.
@@ -99,12 +124,39 @@ def backtest(
         fast: Kernel for batches that are not small.
 
     Raises:
-        ConfigurationError: A rule names a point or state that the facility does not have.
+        ConfigurationError: A rule refers to something that is not there, or that does not fit.
     """
-    readings = _readings(sets, frozenset(tested))
-    for number, reading in enumerate(readings):
-        for step in _run(reading, period, read, fast):
-            yield replace(step, share=(number + step.share) / len(readings))
+    parts = readings(sets, tested)
+    for number, reading in enumerate(parts):
+        for step in transitions(reading, period, read, fast=fast):
+            yield replace(step, share=(number + step.share) / len(parts))
+
+
+def transitions(reading: Reading, period: Period, read: Read, *, fast: Kernel) -> Iterator[Step]:
+    """Run the rules of one reading, and give every transition with its evidence."""
+    engines: list[RuleEngine] = []
+    place = _Place(reading, period)
+    for batch in _batches(reading, period, read):
+        engines = engines or _engines(reading, _began_ns(batch, period), fast)
+        said = (engine.evaluate(batch).transitions for engine in engines)
+        yield Step(place.share(batch), len(batch), _tested(said, reading))
+    engines = engines or _engines(reading, period.start_ns, fast)
+    yield Step(1.0, 0, _tested((engine.sweep(period.end_ns).transitions for engine in engines), reading))
+
+
+def standing(reading: Reading, period: Period, read: Read, *, fast: Kernel) -> Iterator[Step]:
+    """Run the rules of a reading by point, and give in the end when they stood: for millions of samples at once."""
+    engines: list[SpanEngine] = []
+    place = _Place(reading, period)
+    for batch in _batches(reading, period, read):
+        engines = engines or _span_engines(reading, _began_ns(batch, period), fast)
+        for engine in engines:
+            engine.evaluate(batch)
+        yield Step(place.share(batch), len(batch))
+    engines = engines or _span_engines(reading, period.start_ns, fast)
+    for engine in engines:
+        engine.sweep(period.end_ns)
+    yield Step(1.0, 0, spans=tuple(engine.spans() for engine in engines))
 
 
 def with_rules(facility: Facility, drafts: Mapping[int, Rule | None]) -> Facility:
@@ -117,11 +169,13 @@ def cut(facility: Facility, wanted: Collection[int]) -> Facility:
     """Return the facility with some of its rules and what those look at: small enough to be sent elsewhere."""
     rules = {key: facility.rules[key] for key in sorted(wanted) if key in facility.rules}
     assets = _assets_of(facility, rules.values())
+    by_name = {asset.equipment_class.name: asset.equipment_class for asset in facility.assets.values()}
+    classes = {name: equipment.model_copy(update={"maintenance": {}}) for name, equipment in by_name.items()}
     return replace(
         facility,
         connections={},
         assets={
-            key: replace(asset, equipment_class=asset.equipment_class.model_copy(update={"maintenance": {}}))
+            key: replace(asset, equipment_class=classes[asset.equipment_class.name])
             for key, asset in facility.assets.items()
             if key in assets
         },
@@ -133,106 +187,89 @@ def cut(facility: Facility, wanted: Collection[int]) -> Facility:
 
 def needed(facility: Facility, tested: Collection[int]) -> frozenset[int]:
     """Return the ids of rules that have to run so that the tested ones can: those, and what their expressions name."""
-    by_name = {(rule.asset_id, rule.definition.name): rule.id for rule in facility.rules.values()}
     found: set[int] = set()
     waiting = [key for key in tested if key in facility.rules]
     while waiting:
         rule = facility.rules[waiting.pop()]
         if rule.id not in found:
             found.add(rule.id)
-            condition = rule.definition.condition
-            names = _NAME.findall(condition.expression) if isinstance(condition, Composite) else []
-            waiting += [by_name[rule.asset_id, name] for name in names if (rule.asset_id, name) in by_name]
+            waiting += _named(facility, rule)
     return frozenset(found)
 
 
-def points_read(facility: Facility, tested: Collection[int]) -> frozenset[int]:
-    """Return the keys of the points whose samples a back-test of these rules asks for."""
-    return frozenset().union(*(reading.points for reading in _readings([facility], frozenset(tested))))
-
-
-def warm_up_ns(facility: Facility) -> int:
-    """Return for how long before the period a facility's rules have to watch."""
-    longest_s = max((_looks_back_s(rule.definition.condition) for rule in facility.rules.values()), default=0.0)
-    return round(max(longest_s, LEAST_WARM_UP_S) * NS_PER_S)
-
-
-def looks_at_one_point(rule: Rule) -> bool:
-    """Tell whether a rule's transitions follow from the samples of its own point alone."""
-    definition = rule.definition
-    return isinstance(definition.condition, DIRECT) and definition.only_when is None and definition.schedule is None
-
-
-def _looks_back_s(condition: Condition) -> float:
-    hours = getattr(condition, "window_h", None) or 0.0
-    return 3_600.0 * hours + sum(getattr(condition, name, None) or 0.0 for name in _LOOKS_BACK_S)
+def _named(facility: Facility, rule: Rule) -> list[int]:
+    """Return the rules of its asset that a rule's expression names."""
+    if not isinstance(rule.definition.condition, Composite):
+        return []
+    names = names_in(rule.definition.condition.expression)
+    others = (other for other in facility.rules.values() if other.asset_id == rule.asset_id)
+    return [other.id for other in others if other.definition.name in names]
 
 
 def _assets_of(facility: Facility, rules: Iterable[Rule]) -> set[str]:
     """Return the assets whose points the rules may look at."""
-    found = set()
-    parents = set()
-    for rule in rules:
-        found.add(rule.asset_id)
-        if isinstance(rule.definition.condition, Coincidence):
-            parents.add(rule.asset_id)
-    return found | {asset.id for asset in facility.assets.values() if asset.parent_id in parents}
+    asked = list(rules)
+    parents = {rule.asset_id for rule in asked if isinstance(rule.definition.condition, Coincidence)}
+    devices = {asset.id for asset in facility.assets.values() if asset.parent_id in parents}
+    return {rule.asset_id for rule in asked} | devices
 
 
-def _readings(sets: Sequence[Facility], tested: frozenset[int]) -> list[_Reading]:
-    alone = [
-        frozenset(key for key in tested if key in facility.rules and looks_at_one_point(facility.rules[key]))
-        for facility in sets
-    ]
-    joined = [
-        frozenset(key for key in tested if key in facility.rules) - direct
-        for facility, direct in zip(sets, alone, strict=True)
-    ]
-    readings = [_reading(order, sets, wanted) for order, wanted in ((Order.POINT, alone), (Order.ARRIVAL, joined))]
-    return [reading for reading in readings if any(reading.tested)]
+def _reading(order: Order, sets: Sequence[RuleSet], tested: Sequence[frozenset[int]]) -> Reading:
+    parts = tuple(
+        RuleSet(cut(each.facility, needed(each.facility, wanted)), each.baselines)
+        for each, wanted in zip(sets, tested, strict=True)
+    )
+    rules = [rule for part in parts for rule in part.facility.rules.values()]
+    points = {rule.point_key for rule in rules}
+    longest_ns = round(NS_PER_S * max(LEAST_WARM_UP_S, *map(_remembers_s, rules), 0.0))
+    if order is Order.ARRIVAL:
+        for part in parts:
+            network = compile_facility(part.facility, part.baselines).network
+            look_backs = network.look_backs() if network else {}
+            points |= look_backs.keys()
+            longest_ns = max(longest_ns, *look_backs.values(), 0)
+    return Reading(order=order, sets=parts, tested=tuple(tested), points=frozenset(points), look_back_ns=longest_ns)
 
 
-def _reading(order: Order, sets: Sequence[Facility], tested: Sequence[frozenset[int]]) -> _Reading:
-    parts = [cut(facility, needed(facility, wanted)) for facility, wanted in zip(sets, tested, strict=True)]
-    if order is Order.POINT:
-        points = {rule.point_key for part in parts for rule in part.rules.values()}
-    else:
-        points = {key for part in parts for key in part.points}
-    return _Reading(order=order, sets=tuple(parts), tested=tuple(tested), points=frozenset(points))
+def _remembers_s(rule: Rule) -> float:
+    """Return for how many seconds a rule's delays and silence look back."""
+    condition = rule.definition.condition
+    return sum(getattr(condition, name, None) or 0.0 for name in ("on_delay_s", "off_delay_s", "timeout_s"))
 
 
-def _run(reading: _Reading, period: Period, read: Read, fast: Kernel) -> Iterator[Step]:
-    start_ns = period.start_ns - max(map(warm_up_ns, reading.sets))
-    engines: list[RuleEngine] = []
-    place = _Place(reading, start_ns, period.end_ns)
-    for found in read(reading.points, start_ns, period.end_ns, reading.order):
-        batch = as_they_arrived(found) if reading.order is Order.POINT else found
-        engines = engines or _engines(reading, min(period.start_ns, int(batch.gateway_time_ns.min())), fast)
-        said = tuple(
-            _tested(engine.evaluate(batch).transitions, tested)
-            for engine, tested in zip(engines, reading.tested, strict=True)
-        )
-        yield Step(place.share(batch), len(batch), said)
-    engines = engines or _engines(reading, period.start_ns, fast)
-    ends = (engine.sweep(period.end_ns).transitions for engine in engines)
-    yield Step(1.0, 0, tuple(_tested(end, tested) for end, tested in zip(ends, reading.tested, strict=True)))
+def _batches(reading: Reading, period: Period, read: Read) -> Iterator[SampleBatch]:
+    start_ns = period.start_ns - reading.look_back_ns
+    for batch in read(reading.points, start_ns, period.end_ns, reading.order):
+        yield as_they_arrived(batch) if reading.order is Order.POINT else batch
 
 
-def _engines(reading: _Reading, now_ns: int, fast: Kernel) -> list[RuleEngine]:
-    return [RuleEngine(facility, now_ns=now_ns, fast=fast) for facility in reading.sets]
+def _began_ns(first: SampleBatch, period: Period) -> int:
+    """Return when the rules began to watch: with the first sample, or with the period where nothing is from before."""
+    return min(period.start_ns, int(first.gateway_time_ns.min()))
 
 
-def _tested(transitions: Iterable[RuleTransition], tested: frozenset[int]) -> tuple[RuleTransition, ...]:
-    return tuple(transition for transition in transitions if transition.rule_id in tested)
+def _engines(reading: Reading, now_ns: int, fast: Kernel) -> list[RuleEngine]:
+    return [RuleEngine(each.facility, now_ns=now_ns, baselines=each.baselines, fast=fast) for each in reading.sets]
+
+
+def _span_engines(reading: Reading, now_ns: int, fast: Kernel) -> list[SpanEngine]:
+    return [SpanEngine(each.facility, now_ns=now_ns, fast=fast) for each in reading.sets]
+
+
+def _tested(said: Iterable[Iterable[RuleTransition]], reading: Reading) -> tuple[tuple[RuleTransition, ...], ...]:
+    return tuple(
+        tuple(transition for transition in own if transition.rule_id in wanted)
+        for own, wanted in zip(said, reading.tested, strict=True)
+    )
 
 
 class _Place:
     """Tells from a batch how far a reading is, without counting beforehand what there is to read."""
 
-    def __init__(self, reading: _Reading, start_ns: int, end_ns: int) -> None:
+    def __init__(self, reading: Reading, period: Period) -> None:
         self._order = reading.order
         self._points = np.array(sorted(reading.points), np.int64)
-        self._start_ns, self._end_ns = start_ns, end_ns
+        self._start_ns, self._end_ns = period.start_ns - reading.look_back_ns, period.end_ns
 
     def share(self, batch: SampleBatch) -> float:
         """Return how much of the history is behind with this batch."""

@@ -20,7 +20,7 @@ from facility.errors import WatchkeeperError
 
 
 def main() -> None:
-    """Take tasks and answer each with lines of JSON: ``share``, then ``result`` or ``refused``."""
+    """Take tasks and answer each with lines: a word (``share``, then ``result`` or ``refused``) and its JSON."""
     os.nice(int(sys.argv[1]))
     answers = sys.stdout.buffer
     tasks: SimpleQueue[Task] = SimpleQueue()
@@ -28,9 +28,12 @@ def main() -> None:
     while True:
         try:
             for said in tasks.get().run():
-                _say(answers, {"share": said.share} if isinstance(said, Progress) else {"result": said.model_dump()})
+                if isinstance(said, Progress):
+                    _say(answers, b"share", orjson.dumps(said.share))
+                else:
+                    _say(answers, b"result", said.model_dump_json().encode())
         except WatchkeeperError as error:
-            _say(answers, {"refused": str(error)})
+            _say(answers, b"refused", orjson.dumps(str(error)))
 
 
 def _listen(source: BinaryIO, tasks: SimpleQueue[Task]) -> None:
@@ -41,8 +44,8 @@ def _listen(source: BinaryIO, tasks: SimpleQueue[Task]) -> None:
         os._exit(0)  # wherever the other thread is: nobody waits for its answer, and it leaves nothing half-done
 
 
-def _say(answers: BinaryIO, line: dict[str, object]) -> None:
-    answers.write(orjson.dumps(line, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE))
+def _say(answers: BinaryIO, what: bytes, content: bytes) -> None:
+    answers.write(what + b" " + content + b"\n")
     answers.flush()
 
 

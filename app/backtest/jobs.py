@@ -167,7 +167,8 @@ class Jobs:
             files = self._history.snapshot(work.points, work.start_ns, work.period.end_ns, folder)
             with self._working(job, folder) as worker:
                 task = BacktestTask(work=work, files=tuple(files))
-                self._end(job, BacktestState.DONE, result=worker.ask(task, BacktestResult, job.advance))
+                result = BacktestResult.model_validate_json(worker.ask(task, job.advance))
+                self._end(job, BacktestState.DONE, result=result)
 
     @contextlib.contextmanager
     def _working(self, job: Job, folder: Path) -> Iterator[Worker]:

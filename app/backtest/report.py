@@ -9,7 +9,6 @@ from typing import Final
 import numpy as np
 
 from alarms.performance import (
-    STANDING,
     Episodes,
     Flags,
     Label,
@@ -20,16 +19,21 @@ from alarms.performance import (
 )
 from dashboards.backtest_schemas import (
     BacktestResult,
+    CandidateView,
     EpisodeRow,
     FiguresView,
     LabelFigures,
     RuleOutcome,
+    SuggestionView,
     TryView,
 )
 from facility.clock import NS_PER_MS
 from facility.model import Facility
 from facility.priority import Priority
 from rules.backtest import Period
+from rules.spans import STANDING
+from rules.suggestion import Suggestion
+from rules.trial import Candidate
 
 MOST_RULES: Final = 500
 """Rules that a result tells of one by one."""
@@ -100,6 +104,29 @@ def try_view(live: Judged, draft: Judged, *, samples: int, period: Period) -> Tr
         draft_episodes=_rows(draft.episodes),
         new=np.flatnonzero(unmatched(draft.episodes, live.episodes)).tolist(),
         missed=np.flatnonzero(unmatched(live.episodes, draft.episodes)).tolist(),
+    )
+
+
+def suggestion_view(suggestion: Suggestion, labels: int) -> SuggestionView:
+    """Show what is proposed."""
+
+    def view(candidate: Candidate) -> CandidateView:
+        return CandidateView(
+            **asdict(candidate.settings),
+            alarms_per_day=candidate.alarms_per_day,
+            labels_caught=candidate.labels_caught,
+            labels=labels,
+            delay_s=candidate.delay_s,
+            idle_percent=candidate.idle_percent,
+        )
+
+    return SuggestionView(
+        side=suggestion.side,
+        live=view(suggestion.live),
+        curve=[view(candidate) for candidate in suggestion.curve],
+        chosen=view(suggestion.chosen),
+        condition=suggestion.condition.model_dump(mode="json"),
+        words=suggestion.words,
     )
 
 

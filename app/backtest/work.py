@@ -3,20 +3,41 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from alarms.performance import EpisodeLog, Label
-from app.backtest.report import Judged, judged, result_of, try_view
+from app.backtest.report import Judged, judged, result_of, suggestion_view, try_view
 from dashboards.schemas import View
+from facility.clock import NS_PER_S
+from facility.errors import InvalidCommandError
 from facility.history.snapshot import read_days
-from facility.model import Facility, Rule
+from facility.model import Facility
 from facility.samples import SampleBatch
 from rules import kernel
-from rules.backtest import Order, Period, Read, backtest, cut, needed, points_read, warm_up_ns, with_rules
+from rules.backtest import (
+    LEAST_WARM_UP_S,
+    Order,
+    Period,
+    Read,
+    Reading,
+    RuleSet,
+    as_they_arrived,
+    cut,
+    readings,
+    standing,
+    transitions,
+)
 from rules.compiled import compiled
+from rules.suggestion import suggest
+from rules.trial import Question
+
+WARM_UP_NS: Final = round(LEAST_WARM_UP_S * NS_PER_S)
+"""How long before the period candidates begin to watch."""
+MOST_SAMPLES: Final = 20_000_000
+"""That settings are searched on: a month of a point at 8 Hz, half a gigabyte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,43 +64,45 @@ class Work:
     """Rules on a stretch of history, and drafts beside them."""
 
     live: Facility
-    """Cut to what the rules need."""
+    """Cut to what the rules need, as ``draft``."""
     draft: Facility | None
-    """The same with drafts in it; ``None``: the live rules alone."""
+    """``None``: the live rules alone."""
+    readings: tuple[Reading, ...]
+    """Of the live rules and, where there is one, the draft."""
     tested: frozenset[int]
     """Ids of the rules that count; one of the two may lack some."""
     period: Period
     labels: tuple[Label, ...] = ()
 
     @property
-    def sets(self) -> list[Facility]:
-        """Return the sets of rules to run."""
-        return [self.live] if self.draft is None else [self.live, self.draft]
-
-    @property
     def points(self) -> frozenset[int]:
         """Return the points whose samples are needed."""
-        return frozenset().union(*(points_read(facility, self.tested) for facility in self.sets))
+        return frozenset().union(*(reading.points for reading in self.readings))
 
     @property
     def start_ns(self) -> int:
         """Return the source time from which on samples are needed: rules look back before the period."""
-        return self.period.start_ns - max(map(warm_up_ns, self.sets))
+        return self.period.start_ns - max((reading.look_back_ns for reading in self.readings), default=0)
 
 
 def planned(
-    facility: Facility,
-    drafts: Mapping[int, Rule | None],
+    live: RuleSet,
+    draft: RuleSet | None,
     *,
     tested: Collection[int],
     period: Period,
     labels: Sequence[Label] = (),
 ) -> Work:
-    """Return the work of testing rules, with drafts (``None``: switched off) beside the live ones."""
-    draft = with_rules(facility, drafts) if drafts else None
+    """Return the work of testing rules, and a draft of them beside the live ones.
+
+    Raises:
+        ConfigurationError: A rule refers to something that is not there, or that does not fit.
+    """
+    sets = [each for each in (live, draft) if each is not None]
     return Work(
-        live=cut(facility, needed(facility, tested)),
-        draft=None if draft is None else cut(draft, needed(draft, tested)),
+        live=cut(live.facility, tested),
+        draft=None if draft is None else cut(draft.facility, tested),
+        readings=tuple(readings(sets, tested)),
         tested=frozenset(tested),
         period=period,
         labels=tuple(labels),
@@ -97,7 +120,7 @@ class BacktestTask:
     def run(self) -> Iterator[Progress | View]:
         """Say how far it is, and last of all give the :class:`BacktestResult`."""
         began_s = time.monotonic()
-        logs = [EpisodeLog() for _ in self.work.sets]
+        logs = _logs(self.work)
         samples = 0
         for share, count in _taken(self.work, self._read, logs):
             samples += count
@@ -119,7 +142,7 @@ class TryTask:
 
     def run(self) -> Iterator[Progress | View]:
         """Give the :class:`TryView`."""
-        logs = [EpisodeLog() for _ in self.work.sets]
+        logs = _logs(self.work)
         samples = sum(count for _, count in _taken(self.work, self._read, logs))
         live, draft = _judged(self.work, logs)
         if draft is None:
@@ -131,18 +154,49 @@ class TryTask:
         return [wanted] if len(wanted) and points else []
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuggestTask:
+    """A search for better settings of one rule, over files of history."""
+
+    question: Question
+    """Still without samples."""
+    files: tuple[Path, ...]
+    """A snapshot."""
+
+    def run(self) -> Iterator[Progress | View]:
+        """Give the :class:`SuggestionView`."""
+        question, keys = self.question, [self.question.rule.point_key]
+        start_ns, end_ns = question.period.start_ns - WARM_UP_NS, question.period.end_ns
+        parts = []
+        for batch in read_days(self.files, keys, start_ns, end_ns, by="point"):
+            parts.append(as_they_arrived(batch))
+            if sum(map(len, parts)) > MOST_SAMPLES:
+                raise InvalidCommandError(f"The period has more than {MOST_SAMPLES:,} samples. Choose a shorter one.")
+        asked = replace(question, samples=SampleBatch.concatenate(parts))
+        yield suggestion_view(suggest(asked, fast=compiled() or kernel.plain), len(asked.labels))
+
+
 def _taken(work: Work, read: Read, logs: Sequence[EpisodeLog]) -> Iterator[tuple[float, int]]:
     """Run the rules and fill a log for each set; give the share that is behind and how many samples a step had."""
-    for step in backtest(work.sets, work.tested, work.period, read, fast=compiled() or kernel.plain):
-        for log, transitions in zip(logs, step.transitions, strict=True):
-            log.take(transitions)
-        yield step.share, step.samples
+    fast = compiled() or kernel.plain
+    for number, reading in enumerate(work.readings):
+        run = standing if reading.order is Order.POINT else transitions
+        for step in run(reading, work.period, read, fast=fast):
+            for log, said in zip(logs, step.transitions, strict=False):  # a step has the one or the other
+                log.take(said)
+            for log, spans in zip(logs, step.spans, strict=False):
+                log.add(spans)
+            yield (number + step.share) / len(work.readings), step.samples
 
 
 def _judged(work: Work, logs: Sequence[EpisodeLog]) -> tuple[Judged, Judged | None]:
     """Return the live rules' figures and, where there are drafts, theirs."""
-    sets = [
+    live, *draft = [
         judged(facility, log.episodes(work.period.start_ns), work.tested, work.period, work.labels)
-        for facility, log in zip(work.sets, logs, strict=True)
+        for facility, log in zip(filter(None, (work.live, work.draft)), logs, strict=True)
     ]
-    return sets[0], sets[1] if len(sets) > 1 else None
+    return live, draft[0] if draft else None
+
+
+def _logs(work: Work) -> list[EpisodeLog]:
+    return [EpisodeLog() for each in (work.live, work.draft) if each is not None]

@@ -5,9 +5,18 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
+from fastapi.responses import Response
 
 from dashboards.access import ServicesDep, ViewerDep, allowed, from_our_page
-from dashboards.backtest_schemas import BacktestList, BacktestView, StartBacktest
+from dashboards.backtest_schemas import (
+    BacktestList,
+    BacktestView,
+    StartBacktest,
+    SuggestionView,
+    SuggestRule,
+    TryRule,
+    TryView,
+)
 from dashboards.services import Backtests, Services
 from facility.errors import InvalidCommandError
 from people.model import Account, Permission
@@ -39,6 +48,19 @@ def one_backtest(backtest_id: int, services: ServicesDep, _viewer: ViewerDep) ->
 def cancel_backtest(backtest_id: int, services: ServicesDep, _actor: EngineerDep) -> BacktestView:
     """End a back-test at once; one that is over stays as it is."""
     return backtests_of(services).cancel(backtest_id)
+
+
+@router.post("/rules/{rule_id}/try", dependencies=[Depends(from_our_page)], response_model=TryView)
+def try_rule(rule_id: int, asked: TryRule, services: ServicesDep, _actor: EngineerDep) -> Response:
+    """Show at once what a draft of a rule would have raised, beside the live one."""
+    seen = backtests_of(services).preview(rule_id, asked, services.facility)
+    return Response(seen, media_type="application/json")  # as it came: to read thousands of episodes here takes longer
+
+
+@router.post("/rules/{rule_id}/suggestions", dependencies=[Depends(from_our_page)])
+def suggest_settings(rule_id: int, asked: SuggestRule, services: ServicesDep, _actor: EngineerDep) -> SuggestionView:
+    """Search for limit, deadband and delays that meet a target without losing labelled events; takes some seconds."""
+    return backtests_of(services).suggest(rule_id, asked, services.facility)
 
 
 def backtests_of(services: Services) -> Backtests:

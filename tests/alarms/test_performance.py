@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from alarms.performance import (
     ORDER_OPEN_NS,
-    STANDING,
     EpisodeLog,
     Episodes,
     Label,
@@ -26,6 +25,7 @@ from alarms.performance import (
 from facility.clock import NS_PER_S
 from facility.priority import Priority
 from rules.events import Reason, RuleTransition, TransitionKind
+from rules.spans import STANDING
 
 S = NS_PER_S
 START, END = 1_000_000 * S, 1_000_000 * S + 172_800 * S

@@ -22,7 +22,7 @@ from facility.clock import NS_PER_S, VirtualClock
 from facility.errors import ConfigurationError, InvalidCommandError, NotFoundError
 from facility.history.duckdb_history import DuckDbHistory
 from facility.priority import Priority
-from rules.backtest import Period
+from rules.backtest import Period, RuleSet, with_rules
 from tests.app.backtests import END_NS, FACILITY, START_NS, over, reached, running_jobs, written
 from tests.facilities import BEARING_HIGH, HELD_OPEN, SEAL_LEAK
 
@@ -66,8 +66,10 @@ def noon_rule(*, limit: float | None = None) -> Work:
     """The bearing's rule, with a draft of another limit beside it."""
     rule = FACILITY.rules[BEARING_HIGH]
     condition = {"type": "threshold", "limits": {"high": {"value": limit}}}
-    drafts = {} if limit is None else {BEARING_HIGH: draft_of(FACILITY, rule, {"condition": condition})}
-    return planned(FACILITY, drafts, tested={BEARING_HIGH}, period=PERIOD)
+    draft = None
+    if limit is not None:
+        draft = RuleSet(with_rules(FACILITY, {BEARING_HIGH: draft_of(FACILITY, rule, {"condition": condition})}))
+    return planned(RuleSet(FACILITY), draft, tested={BEARING_HIGH}, period=PERIOD)
 
 
 def test_a_rule_on_closed_and_open_days_alarms_as_often_as_it_would_have(jobs: Jobs) -> None:
@@ -110,8 +112,8 @@ def test_a_draft_is_compared_with_the_live_rule_and_with_labels(history: DuckDbH
 def test_many_rules_are_listed_with_those_that_differ_first(jobs: Jobs) -> None:
     seal = FACILITY.rules[SEAL_LEAK]
     work = planned(
-        FACILITY,
-        {SEAL_LEAK: None, BEARING_HIGH: replace(FACILITY.rules[BEARING_HIGH])},
+        RuleSet(FACILITY),
+        RuleSet(with_rules(FACILITY, {SEAL_LEAK: None})),
         tested={BEARING_HIGH, SEAL_LEAK, HELD_OPEN},
         period=PERIOD,
     )
@@ -177,7 +179,7 @@ def test_a_back_test_has_the_lowest_priority_of_the_machine(tmp_path: Path) -> N
         worker.kill()
 
     with pytest.raises(BacktestFailedError):
-        worker.ask(Endless(), View, progress)
+        worker.ask(Endless(), progress)
     worker.close()
     assert seen[0] == pytest.approx(0.19)
 
@@ -185,16 +187,15 @@ def test_a_back_test_has_the_lowest_priority_of_the_machine(tmp_path: Path) -> N
 def test_the_last_words_of_a_process_stand_in_its_error(tmp_path: Path) -> None:
     worker = Worker(tmp_path, niceness=0)
     with pytest.raises(BacktestFailedError, match="signal SIGSEGV"):
-        worker.ask(Deadly(), View, lambda _share: None)
+        worker.ask(Deadly())
     worker.close()
 
 
 def test_no_back_test_outlives_the_process_that_asked_for_it(tmp_path: Path) -> None:
     code = (
         "import pathlib; from app.backtest.worker import Worker; from tests.app.test_backtest_jobs import Endless\n"
-        "from dashboards.schemas import View\n"
         f"worker = Worker(pathlib.Path({str(tmp_path)!r}), niceness=0)\n"
-        "worker.ask(Endless(), View, lambda _: print(worker._process.pid, flush=True))"
+        "worker.ask(Endless(), lambda _: print(worker._process.pid, flush=True))"
     )
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)  # noqa: S603  # our own
     assert parent.stdout is not None

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import httpx
 import pytest
 
-from app.backtest.service import running_backtests
+from app.backtest.previews import newest_samples
+from app.backtest.service import RunningBacktests, running_backtests
+from facility.history.days import NS_PER_DAY
 from people.model import Role
 from tests.app.backtests import BEARING, END_NS, START_NS, reached, warm_days
 from tests.dashboards.running_api import RunningApi, running_api
-from tests.facilities import BEARING_HIGH
+from tests.facilities import BEARING_HIGH, SEAL_LEAK
 
 PERIOD = {"from_ms": START_NS // 1_000_000, "to_ms": END_NS // 1_000_000}
 LOWER = {"condition": {"type": "threshold", "limits": {"high": {"value": 60.0}}}}
@@ -24,7 +26,7 @@ def api(tmp_path: Path) -> Iterator[RunningApi]:
         history = running.services.history
         history.append(warm_days())
         history.commit()
-        with running_backtests(history, tmp_path / "backtests", running.clock) as backtests:
+        with running_backtests(running.database, history, tmp_path / "backtests", running.clock) as backtests:
             running.services.backtests = backtests
             yield running
 
@@ -84,6 +86,75 @@ def test_a_rule_that_does_not_exist_is_not_found(api: RunningApi) -> None:
         answer = started(engineer, rules=[{"rule_id": 99}])
     assert answer.status_code == 404
     assert "There is no rule 99" in answer.json()["detail"]
+
+
+def tried(client: httpx.Client, definition: Mapping[str, object] = LOWER, **asked: object) -> httpx.Response:
+    client.timeout = httpx.Timeout(60)  # the first one starts a process
+    return client.post(f"/api/rules/{BEARING_HIGH}/try", json=PERIOD | {"definition": definition} | asked)
+
+
+def test_a_draft_is_tried_at_once_and_shown_beside_the_live_rule(api: RunningApi) -> None:
+    with api.client(Role.ENGINEER) as engineer:
+        seen = tried(engineer).json()
+    noon_ms = PERIOD["from_ms"] + 12 * 3_600_000
+    assert (seen["samples"], seen["from_ms"], seen["to_ms"]) == (25_920, PERIOD["from_ms"], PERIOD["to_ms"])
+    assert (seen["live"]["alarms"], seen["draft"]["alarms"], seen["draft"]["stale"]) == (3, 1, 1)
+    assert seen["live_episodes"][0] == [noon_ms, noon_ms + 3_600_000, 3]
+    assert seen["draft_episodes"] == [[PERIOD["from_ms"], None, 3]]
+    assert (seen["new"], seen["missed"]) == ([], [])
+
+
+def test_a_higher_draft_misses_what_the_live_rule_raised(api: RunningApi) -> None:
+    with api.client(Role.ENGINEER) as engineer:
+        seen = tried(engineer, {"condition": {"type": "threshold", "limits": {"high": {"value": 90.0}}}}).json()
+    assert (seen["draft_episodes"], seen["missed"]) == ([], [0, 1, 2])
+
+
+def test_of_more_samples_than_can_be_tried_at_once_the_newest_are(tmp_path: Path) -> None:
+    """Ten days at one in five seconds are 172,800."""
+    with running_api(tmp_path) as running:
+        history = running.services.history
+        history.append(warm_days(10, step_s=5))
+        history.commit()
+        samples, first_ns = newest_samples(history, [BEARING], START_NS, START_NS + 10 * NS_PER_DAY)
+        with running_backtests(running.database, history, tmp_path / "backtests", running.clock) as backtests:
+            running.services.backtests = backtests
+            with running.client(Role.ENGINEER) as engineer:
+                seen = tried(engineer, to_ms=PERIOD["from_ms"] + 10 * 86_400_000).json()
+    assert (len(samples), seen["samples"]) == (100_000, 100_000)
+    assert seen["from_ms"] == first_ns // 1_000_000 == PERIOD["from_ms"] + (10 * 86_400 - 500_000) * 1_000
+
+
+def test_a_preview_after_its_process_died_starts_another(api: RunningApi) -> None:
+    backtests = api.services.backtests
+    assert isinstance(backtests, RunningBacktests)
+    with api.client(Role.ENGINEER) as engineer:
+        assert tried(engineer).status_code == 200
+        worker = backtests._previews._worker
+        assert worker is not None
+        worker.kill()
+        reached(lambda: not worker.alive)
+        assert tried(engineer).json()["draft"]["alarms"] == 1
+        assert tried(engineer, {"point": "bearing"}).status_code == 422
+        assert engineer.post("/api/rules/99/try", json=PERIOD | {"definition": {}}).status_code == 404
+    with api.client(Role.OPERATOR) as operator:
+        assert tried(operator).status_code == 403
+
+
+def test_settings_are_suggested_with_their_curve_and_words(api: RunningApi) -> None:
+    noon_ms = PERIOD["from_ms"] + 12 * 3_600_000
+    label = {"from_ms": noon_ms, "to_ms": noon_ms + 3_600_000}
+    with api.client(Role.ENGINEER) as engineer:
+        address = f"/api/rules/{BEARING_HIGH}/suggestions"
+        engineer.timeout = httpx.Timeout(60)
+        seen = engineer.post(address, json=PERIOD | {"target_per_day": 1.0, "labels": [label]}).json()
+        refused = engineer.post(f"/api/rules/{SEAL_LEAK}/suggestions", json=PERIOD | {"target_per_day": 1.0})
+    assert (seen["side"], seen["live"], seen["chosen"]["labels_caught"]) == ("high", seen["chosen"], 1)
+    assert seen["condition"]["limits"]["high"]["value"] == 80
+    assert "nothing needs to change" in seen["words"]["en"]
+    assert seen["curve"]
+    assert refused.status_code == 422
+    assert "has 0 usable samples" in refused.json()["detail"]
 
 
 def test_a_process_without_back_tests_says_where_they_run(tmp_path: Path) -> None:

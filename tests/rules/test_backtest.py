@@ -6,12 +6,14 @@ import operator
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alarms.performance import EpisodeLog, Episodes
 from facility.clock import NS_PER_S
-from facility.conditions import Composite
+from facility.conditions import Composite, Condition, WindowStatistic
 from facility.history.days import NS_PER_DAY
 from facility.model import Facility
 from facility.samples import Sample, SampleBatch
@@ -21,19 +23,21 @@ from rules.backtest import (
     Order,
     Period,
     Read,
+    RuleSet,
     as_they_arrived,
     backtest,
     cut,
     needed,
-    points_read,
-    warm_up_ns,
+    readings,
+    standing,
+    transitions,
     with_rules,
 )
 from rules.compiled import compiled
 from rules.engine import RuleEngine
 from rules.events import RuleTransition
 from rules.layout import Kernel
-from tests.rules.plant import HOURS, MODE, TEMPERATURE, S, broken, hot, plant, sample, silent
+from tests.rules.plant import MODE, TEMPERATURE, S, broken, hot, plant, sample, silent
 from tests.rules.test_properties import days, plants
 
 START_NS = 20_000 * NS_PER_DAY
@@ -56,7 +60,7 @@ def lying(samples: Sequence[Sample]) -> Read:
 def tried(
     facility: Facility, samples: Sequence[Sample], period: Period, *, fast: Kernel = kernel.plain
 ) -> list[RuleTransition]:
-    steps = backtest([facility], facility.rules, period, lying(samples), fast=fast)
+    steps = backtest([RuleSet(facility)], facility.rules, period, lying(samples), fast=fast)
     return [transition for step in steps for transition in step.transitions[0]]
 
 
@@ -147,7 +151,9 @@ def test_a_draft_runs_beside_the_live_rule_in_one_reading() -> None:
         reads.append((sorted(points), order))
         return lying([sample(1, 70), sample(2, 2, point=MODE)])(points, start_ns, end_ns, order)
 
-    steps = list(backtest([live, draft], {1, 2}, Period(start_ns=0, end_ns=10 * S), read, fast=kernel.plain))
+    steps = list(
+        backtest([RuleSet(live), RuleSet(draft)], {1, 2}, Period(start_ns=0, end_ns=10 * S), read, fast=kernel.plain)
+    )
     ours = [each.rule_id for step in steps for each in step.transitions[0]]
     theirs = [each.rule_id for step in steps for each in step.transitions[1]]
     assert (ours, theirs) == ([2], [1])
@@ -169,27 +175,80 @@ def test_progress_grows_with_the_days_and_within_them() -> None:
             yield from (batch.part(0, 2), batch.part(2, 4))
 
     period = Period(start_ns=0, end_ns=4 * NS_PER_DAY)
-    shares = [step.share for step in backtest([facility], facility.rules, period, by_piece, fast=kernel.plain)]
+    shares = [step.share for step in backtest([RuleSet(facility)], facility.rules, period, by_piece, fast=kernel.plain)]
     assert shares == pytest.approx([0.13, 0.25, 0.38, 0.5, 0.63, 0.75, 0.88, 1.0, 1.0], abs=0.02)
 
 
+@given(facility=plants, samples=days(), split=st.integers(0, 40))
+@settings(max_examples=100)
+def test_spans_are_what_the_transitions_say(facility: Facility, samples: list[Sample], split: int) -> None:
+    period = Period(start_ns=0, end_ns=samples[-1].gateway_time_ns + 20 * S)
+
+    def in_two(points: Collection[int], start_ns: int, end_ns: int, order: Order) -> Iterable[SampleBatch]:
+        for batch in lying(samples)(points, start_ns, end_ns, order):
+            place = int(np.searchsorted(batch.point, batch.point[min(split, len(batch) - 1)]))  # a point stays whole
+            yield from (part for part in (batch.part(0, place), batch.part(place, len(batch))) if len(part))
+
+    (reading,) = readings([RuleSet(facility)], facility.rules)
+    told, seen = EpisodeLog(), EpisodeLog()
+    for step in transitions(reading, period, in_two, fast=kernel.plain):
+        told.take(step.transitions[0])
+    for step in standing(reading, period, in_two, fast=kernel.plain):
+        for spans in step.spans:
+            seen.add(spans)
+    assert rows(seen.episodes(0)) == rows(told.episodes(0))
+
+
+def rows(episodes: Episodes) -> list[tuple[int, ...]]:
+    columns = (episodes.rule, episodes.raised_ns, episodes.cleared_ns, episodes.priority)
+    return list(zip(*(column.tolist() for column in columns), strict=True))
+
+
 def test_rules_look_back_before_the_period_for_as_long_as_they_remember() -> None:
-    assert warm_up_ns(plant([(TEMPERATURE, hot(on_delay_s=5))])) == LEAST_WARM_UP_S * S
-    assert warm_up_ns(plant([(TEMPERATURE, silent(7_200))])) == 7_200 * S
+    mean = WindowStatistic.model_validate(
+        {"type": "window", "statistic": "mean", "window_s": 9_000, "limits": {"high": {"value": 50}}}
+    )
+    assert look_back_s(hot(on_delay_s=5)) == LEAST_WARM_UP_S
+    assert look_back_s(silent(7_200)) == 7_200
+    assert look_back_s(mean) >= 9_000
+
+
+def look_back_s(condition: Condition) -> float:
+    facility = plant([(TEMPERATURE, condition)])
+    (reading,) = readings([RuleSet(facility)], facility.rules)
+    return reading.look_back_ns / S
 
 
 def test_a_rule_travels_with_what_it_looks_at_and_nothing_else() -> None:
     composite = Composite(type="composite", expression="rule_1 and temperature > 30")
     facility = plant({1: (TEMPERATURE, hot()), 2: (MODE, broken("jammed")), 3: (TEMPERATURE, composite)})
-    named = {
-        key: replace(rule, definition=rule.definition.model_copy(update={"name": f"rule_{key}"}))
-        for key, rule in facility.rules.items()
-    }
-    facility = replace(facility, rules=named)
+    facility = replace(
+        facility,
+        rules={
+            key: replace(rule, definition=rule.definition.model_copy(update={"name": f"rule_{key}"}))
+            for key, rule in facility.rules.items()
+        },
+    )
     assert needed(facility, {3}) == {1, 3}
     assert needed(facility, {2, 77}) == {2}
-    assert points_read(facility, {2}) == {MODE}
-    assert points_read(facility, {3}) == {TEMPERATURE, MODE, HOURS}
+    alone, joined = readings([RuleSet(facility)], {2, 3})
+    assert (alone.order, alone.points, alone.tested) == (Order.POINT, frozenset({MODE}), (frozenset({2}),))
+    assert (joined.order, joined.points) == (Order.ARRIVAL, frozenset({TEMPERATURE}))
+    assert joined.tested == (frozenset({3}),)
     part = cut(facility, {2})
     assert (list(part.rules), list(part.assets), list(part.points)) == ([2], ["pump-1"], [1, 2, 3])
     assert part.assets["pump-1"].equipment_class.maintenance == {}
+
+
+def test_a_composite_on_history_says_what_it_said_live() -> None:
+    composite = Composite(type="composite", expression="temperature > 80 and mode == 'running'", on_delay_s=3)
+    facility = plant([(TEMPERATURE, composite), (TEMPERATURE, hot(high_high=None))])
+    story = [sample(at, 70 + at % 20) for at in range(0, 300, 2)]
+    story += [sample(at, at // 50 % 2, point=MODE) for at in range(1, 300, 25)]
+    story.sort(key=lambda each: each.gateway_time_ns)
+    live = RuleEngine(facility, now_ns=0, fast=kernel.plain)
+    said = [change for each in story for change in live.evaluate(SampleBatch.of([each])).transitions]
+    said += live.sweep(400 * S).transitions
+    found = tried(facility, story, Period(start_ns=0, end_ns=400 * S))
+    assert len(found) > 10
+    assert by_rule(found) == by_rule(said)
