@@ -63,6 +63,7 @@ def backtest(
     end: EndOption,
     rule: Annotated[list[str] | None, typer.Option(help="A live rule, as asset/rule; without any, all.")] = None,
     draft: DraftOption = None,
+    change: Annotated[int | None, typer.Option(help="A proposed change of rules, by its number.")] = None,
     label_file: LabelOption = None,
     server: ServerOption = None,
     login: Annotated[str, typer.Option(help="Of an engineer or supervisor, for --server.")] = "",
@@ -74,7 +75,7 @@ def backtest(
     Times are ISO 8601, UTC where they name no zone. See docs/backtest.md for the files. Settings come from
     WATCHKEEPER_… variables, as for run.
     """
-    typed = Typed(rules=rule or (), drafts=draft, labels=label_file, start=start, end=end)
+    typed = Typed(rules=rule or (), drafts=draft, change_id=change, labels=label_file, start=start, end=end)
     with refusals():
         if server is None:
             result = run_here(typed, Settings())

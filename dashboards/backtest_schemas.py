@@ -52,16 +52,17 @@ class TestedRule(Command):
 
 
 class StartBacktest(Stretch):
-    """What to try on a stretch of history: some rules, or all."""
+    """What to try on a stretch of history: some rules, what a proposed change would make live, or all rules."""
 
     rules: list[TestedRule] = Field(default=[], max_length=10_000)
+    change_id: int | None = None
     all: bool = False
     labels: list[LabelWindow] = Field(default=[], max_length=10_000)
 
     @model_validator(mode="after")
     def _names_rules_once(self) -> Self:
-        if bool(self.rules) is self.all:
-            raise ValueError("write what to test: either 'rules' or 'all: true'")
+        if bool(self.rules) + (self.change_id is not None) + self.all != 1:
+            raise ValueError("write what to test: one of 'rules', 'change_id' or 'all: true'")
         if len({rule.rule_id for rule in self.rules}) < len(self.rules):
             raise ValueError("name each rule once")
         return self

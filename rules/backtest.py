@@ -225,7 +225,7 @@ def _reading(order: Order, sets: Sequence[RuleSet], tested: Sequence[frozenset[i
     if order is Order.ARRIVAL:
         for part in parts:
             network = compile_facility(part.facility, part.baselines).network
-            look_backs = network.look_backs() if network else {}
+            look_backs = network.look_backs(()) if network else {}
             points |= look_backs.keys()
             longest_ns = max(longest_ns, *look_backs.values(), 0)
     return Reading(order=order, sets=parts, tested=tuple(tested), points=frozenset(points), look_back_ns=longest_ns)

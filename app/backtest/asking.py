@@ -27,13 +27,14 @@ class Typed:
     rules: Sequence[str] = ()
     """As ``asset/rule``."""
     drafts: Path | None = None
+    change_id: int | None = None
     labels: Path | None = None
     start: datetime
     end: datetime
 
 
 def request_of(typed: Typed, ids: RuleIds) -> StartBacktest:
-    """Return what is to be tested; without rules and drafts, all rules.
+    """Return what is to be tested; without rules, drafts and change, all rules.
 
     Raises:
         ConfigurationError: A file has mistakes, a name is unknown, or the period has no length.
@@ -46,7 +47,8 @@ def request_of(typed: Typed, ids: RuleIds) -> StartBacktest:
             from_ms=_ms(typed.start),
             to_ms=_ms(typed.end),
             rules=rules,
-            all=not rules,
+            change_id=typed.change_id,
+            all=not rules and typed.change_id is None,
             labels=[] if typed.labels is None else list(_labels(read_yaml(typed.labels), ids)),
         )
     except ValidationError as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
-from app.backtest.drafts import draft_of, labels_of, rule_of
+from app.backtest.drafts import draft_of, labels_of, proposed_rules, rule_of
 from app.backtest.jobs import Job, Jobs
 from app.backtest.previews import Previews
 from app.backtest.work import Work, planned
@@ -89,7 +89,7 @@ class RunningBacktests:
         """
         rule = rule_of(facility, rule_id)
         tunable(rule)
-        labels = labels_of(asked.labels, facility, frozenset({rule_id}))
+        labels = labels_of(asked.labels, {rule_id: rule})
         question = Question(
             facility=cut(facility, [rule_id]),
             rule=rule,
@@ -117,22 +117,32 @@ def work_of(asked: StartBacktest, facility: Facility, connection: Connection) ->
     """Return what a request asks for.
 
     Raises:
-        NotFoundError: A rule does not exist.
+        NotFoundError: A rule, or the change, does not exist.
+        StaleCommandError: A rule of the change was decided about since it was proposed.
         ConfigurationError: A draft has mistakes.
     """
-    drafts: dict[int, Rule | None] = {
+    drafts = _drafts(asked, facility, connection)
+    named = facility.rules if asked.all else {rule_of(facility, each.rule_id).id for each in asked.rules}
+    tested = frozenset(named) | drafts.keys()
+    draft = with_rules(facility, drafts)
+    rules = {key: rule for key in tested if (rule := facility.rules.get(key) or draft.rules.get(key))}
+    return planned(
+        rule_set(facility, tested, connection),
+        rule_set(draft, tested, connection) if drafts else None,
+        tested=tested,
+        period=period_of(asked),
+        labels=labels_of(asked.labels, rules),
+    )
+
+
+def _drafts(asked: StartBacktest, facility: Facility, connection: Connection) -> dict[int, Rule | None]:
+    if asked.change_id is not None:
+        return proposed_rules(facility, connection, asked.change_id)
+    return {
         each.rule_id: draft_of(facility, rule_of(facility, each.rule_id), each.definition)
         for each in asked.rules
         if each.definition is not None
     }
-    tested = frozenset(facility.rules if asked.all else (rule_of(facility, each.rule_id).id for each in asked.rules))
-    return planned(
-        rule_set(facility, tested, connection),
-        rule_set(with_rules(facility, drafts), tested, connection) if drafts else None,
-        tested=tested,
-        period=period_of(asked),
-        labels=labels_of(asked.labels, facility, tested),
-    )
 
 
 def rule_set(facility: Facility, tested: Collection[int], connection: Connection) -> RuleSet:

@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 from app.cli import cli
 from app.system import prepare_facility
+from facility.class_files import load_classes
 from facility.clock import NS_PER_S, VirtualClock
 from facility.history.duckdb_history import DuckDbHistory
 from facility.model import Facility
@@ -20,7 +21,11 @@ from facility.samples import SampleBatch
 from facility.settings import Settings
 from facility.storage.database import open_database
 from facility.storage.migrate import upgrade
+from facility.storage.repository import load_facility
 from people.model import Role
+from rules.changes.model import Wanted
+from rules.changes.repository import rules_named
+from rules.changes.service import propose
 from tests.app.backtests import END_NS, START_NS
 from tests.app.processes import wait_until, watchkeeper
 from tests.databases import employ
@@ -98,6 +103,31 @@ def test_all_rules_are_tested_where_none_is_named(folder: Path) -> None:
     assert len(told["rules"]) > 5
     assert told["rules"][0]["live"]["alarms"] == 3
     assert told["draft"] is None
+
+
+def test_a_proposed_change_is_tested_as_it_would_go_live(folder: Path) -> None:
+    """It lowers a limit, adds a rule like it, and switches another one off."""
+    database = open_database(Settings(data_dir=folder).database_url)
+    with database.begin() as connection:
+        facility = load_facility(connection, load_classes(), os.environ)
+        engineer = employ(connection, Role.SUPERVISOR)
+        hot, cold = rules_named(connection, [("pump-1", "bearing_temperature_high"), ("pump-1", "seal_leak")])
+        lower = {key: value for key, value in hot.definition.items() if key != "name"}
+        lower["condition"] = {"type": "threshold", "limits": {"high": {"value": 60.0}}}
+        wanted = [
+            Wanted(rule_id=hot.rule_id, base=hot.revision, definition=lower),
+            Wanted(asset_id="pump-1", name="bearing_warm", base=0, definition=lower),
+            Wanted(rule_id=cold.rule_id, base=cold.revision, definition=None),
+        ]
+        change = propose(connection, facility, wanted, reason="they burn", actor=engineer, now_ns=0)
+    database.dispose()
+    told = orjson.loads(typed(folder, "--change", str(change.id), "--json").stdout)
+    rules = {rule["name"]: rule for rule in told["rules"]}
+    assert rules.keys() == {"bearing_temperature_high", "bearing_warm", "seal_leak"}
+    assert (rules["bearing_temperature_high"]["live"]["alarms"], told["draft"]["alarms"]) == (3, 2)
+    assert rules["bearing_warm"]["live"] is None
+    assert rules["bearing_warm"]["draft"]["alarms"] == 1
+    assert rules["seal_leak"]["draft"] is None
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def test_a_draft_is_compared_with_the_live_rule_and_with_labels(history: DuckDbH
         LabelWindow(asset_id="pump-1", from_ms=START_MS + HOUR_MS, to_ms=START_MS + 2 * HOUR_MS),
         LabelWindow(asset_id="door-1", from_ms=noon, to_ms=noon + 1),
     ]
-    labels = labels_of(windows, FACILITY, frozenset({BEARING_HIGH}))
+    labels = labels_of(windows, {BEARING_HIGH: FACILITY.rules[BEARING_HIGH]})
     with running_jobs(history, tmp_path / "back-tests") as jobs:
         low = over(jobs, jobs.submit(replace(noon_rule(limit=60), labels=tuple(labels)), author="Eva")).result
         high = over(jobs, jobs.submit(replace(noon_rule(limit=90), labels=tuple(labels)), author="Eva")).result
@@ -126,7 +126,7 @@ def test_many_rules_are_listed_with_those_that_differ_first(jobs: Jobs) -> None:
 
 def test_a_draft_with_mistakes_is_refused_with_all_of_them() -> None:
     rule = FACILITY.rules[BEARING_HIGH]
-    with pytest.raises(ConfigurationError, match=r"bearing_temperature_high of pump-1, condition\.threshold\.limits"):
+    with pytest.raises(ConfigurationError, match=r"pump-1/bearing_temperature_high:0: condition.*limits"):
         draft_of(FACILITY, rule, {"condition": {"type": "threshold", "limits": {}}})
     with pytest.raises(ConfigurationError, match="pump has no point 'bearing'"):
         draft_of(FACILITY, rule, {"point": "bearing"})

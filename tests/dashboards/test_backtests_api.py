@@ -66,10 +66,10 @@ def test_one_is_cancelled_at_once(api: RunningApi) -> None:
     ("asked", "says"),
     [
         ({"to_ms": PERIOD["from_ms"]}, "write an earlier time as from_ms than as to_ms"),
-        ({"rules": []}, "write what to test: either 'rules' or 'all: true'"),
+        ({"rules": []}, "write what to test: one of 'rules', 'change_id'"),
         ({"rules": [{"rule_id": 1}, {"rule_id": 1}]}, "name each rule once"),
         ({"rules": [{"rule_id": 1, "definition": {"point": "bearing"}}]}, "pump has no point 'bearing'"),
-        ({"rules": [{"rule_id": 1, "definition": {"limit": 3}}]}, "Extra inputs are not permitted"),
+        ({"rules": [{"rule_id": 1, "definition": {"limit": 3}}]}, "'limit' is not known here"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_what_to_write(

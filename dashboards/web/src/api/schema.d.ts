@@ -744,6 +744,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/rules/{rule_id}/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try Rule
+         * @description Show at once what a draft of a rule would have raised, beside the live one.
+         */
+        post: operations["try_rule_api_rules__rule_id__try_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rules/{rule_id}/suggestions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Suggest Settings
+         * @description Search for limit, deadband and delays that meet a target without losing labelled events; takes some seconds.
+         */
+        post: operations["suggest_settings_api_rules__rule_id__suggestions_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/gateway": {
         parameters: {
             query?: never;
@@ -1072,6 +1112,30 @@ export interface components {
             version: number;
             /** Reason */
             reason: string;
+        };
+        /**
+         * CandidateView
+         * @description Settings and what they would do.
+         */
+        CandidateView: {
+            /** Limit */
+            limit: number | null;
+            /** Deadband */
+            deadband: number;
+            /** On Delay S */
+            on_delay_s: number;
+            /** Off Delay S */
+            off_delay_s: number;
+            /** Alarms Per Day */
+            alarms_per_day: number;
+            /** Labels Caught */
+            labels_caught: number;
+            /** Labels */
+            labels: number;
+            /** Delay S */
+            delay_s: number | null;
+            /** Idle Percent */
+            idle_percent: number;
         };
         /**
          * ChangeSite
@@ -2009,6 +2073,39 @@ export interface components {
             done_at: string | null;
         };
         /**
+         * SuggestRule
+         * @description What a rule's limits, deadband and delays are to reach.
+         */
+        SuggestRule: {
+            /** From Ms */
+            from_ms: number;
+            /** To Ms */
+            to_ms: number;
+            /** Target Per Day */
+            target_per_day: number;
+            /**
+             * Labels
+             * @default []
+             */
+            labels: components["schemas"]["LabelWindow"][];
+        };
+        /**
+         * SuggestionView
+         * @description What is proposed for a rule, and what else could be had.
+         */
+        SuggestionView: {
+            side: components["schemas"]["LimitSide"] | null;
+            live: components["schemas"]["CandidateView"];
+            /** Curve */
+            curve: components["schemas"]["CandidateView"][];
+            chosen: components["schemas"]["CandidateView"];
+            /** Condition */
+            condition: {
+                [key: string]: unknown;
+            };
+            words: components["schemas"]["LocalText"];
+        };
+        /**
          * System
          * @description The four systems of a facility that the console shows.
          * @enum {string}
@@ -2043,6 +2140,50 @@ export interface components {
             version: number;
             /** Done */
             done: boolean;
+        };
+        /**
+         * TryRule
+         * @description A draft of one rule, to be seen at once.
+         */
+        TryRule: {
+            /** From Ms */
+            from_ms: number;
+            /** To Ms */
+            to_ms: number;
+            /** Definition */
+            definition: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * TryView
+         * @description A draft of one rule beside the live one.
+         */
+        TryView: {
+            /** Samples */
+            samples: number;
+            /** From Ms */
+            from_ms: number;
+            /** To Ms */
+            to_ms: number;
+            live: components["schemas"]["FiguresView"] | null;
+            draft: components["schemas"]["FiguresView"];
+            /** Live Episodes */
+            live_episodes: [
+                number,
+                number | null,
+                components["schemas"]["Priority"]
+            ][];
+            /** Draft Episodes */
+            draft_episodes: [
+                number,
+                number | null,
+                components["schemas"]["Priority"]
+            ][];
+            /** New */
+            new: number[];
+            /** Missed */
+            missed: number[];
         };
         /**
          * UnitView
@@ -3697,6 +3838,86 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["BacktestView"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    try_rule_api_rules__rule_id__try_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "x-watchkeeper"?: string | null;
+            };
+            path: {
+                rule_id: number;
+            };
+            cookie?: {
+                watchkeeper_session?: string | null;
+            };
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TryRule"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TryView"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    suggest_settings_api_rules__rule_id__suggestions_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "x-watchkeeper"?: string | null;
+            };
+            path: {
+                rule_id: number;
+            };
+            cookie?: {
+                watchkeeper_session?: string | null;
+            };
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SuggestRule"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SuggestionView"];
                 };
             };
             /** @description Client Error */
