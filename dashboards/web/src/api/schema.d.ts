@@ -232,6 +232,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/rules/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export Rules
+         * @description Give all rules that are on, as a file.
+         */
+        get: operations["export_rules_api_rules_export_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rules/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Import Rules
+         * @description Propose what a file changes as one change; a dry run tells every change and every mistake, and does nothing.
+         */
+        post: operations["import_rules_api_rules_import_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/rules": {
         parameters: {
             query?: never;
@@ -1463,6 +1503,32 @@ export interface components {
             quality: number[];
         };
         /**
+         * ImportReport
+         * @description What a file changes, or would change.
+         */
+        ImportReport: {
+            /** Changes */
+            changes: components["schemas"]["PlannedView"][];
+            /** Mistakes */
+            mistakes: components["schemas"]["MistakeView"][];
+            /** Unchanged */
+            unchanged: number;
+            change: components["schemas"]["RuleChangeView"] | null;
+        };
+        /**
+         * ImportRules
+         * @description A file of rules, to be proposed as one change.
+         */
+        ImportRules: {
+            /** Text */
+            text: string;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+        };
+        /**
          * IsolatedRuleView
          * @description A rule that was switched off to protect the others, until the rules are loaded again.
          */
@@ -1560,6 +1626,16 @@ export interface components {
             password: string;
         };
         /**
+         * MistakeView
+         * @description One thing wrong in a file.
+         */
+        MistakeView: {
+            /** Line */
+            line: number;
+            /** Message */
+            message: string;
+        };
+        /**
          * OrderKind
          * @description Work order kinds after EN 13306; emergency stands for corrective work that cannot wait.
          * @enum {string}
@@ -1571,6 +1647,20 @@ export interface components {
          * @enum {string}
          */
         Permission: "view" | "acknowledge_alarm" | "reset_alarm" | "assign_order" | "execute_order" | "cancel_order" | "command_device" | "change_site" | "change_rules" | "approve_rules";
+        /**
+         * PlannedView
+         * @description What a file would change of one rule.
+         */
+        PlannedView: {
+            /** Asset Id */
+            asset_id: string;
+            /** Name */
+            name: string;
+            /** Line */
+            line: number;
+            /** Differences */
+            differences: components["schemas"]["DifferenceView"][];
+        };
         /**
          * PointKind
          * @description What the numbers of a point mean.
@@ -1882,6 +1972,12 @@ export interface components {
             open_changes: components["schemas"]["RuleChangeView"][];
         };
         /**
+         * RuleFormat
+         * @description How a file of rules is written.
+         * @enum {string}
+         */
+        RuleFormat: "csv" | "yaml";
+        /**
          * RuleList
          * @description One page of rules, by asset.
          */
@@ -2006,7 +2102,7 @@ export interface components {
         };
         /**
          * StartBacktest
-         * @description What to try on a stretch of history: some rules, or all.
+         * @description What to try on a stretch of history: some rules, what a proposed change would make live, or all rules.
          */
         StartBacktest: {
             /** From Ms */
@@ -2018,6 +2114,8 @@ export interface components {
              * @default []
              */
             rules: components["schemas"]["TestedRule"][];
+            /** Change Id */
+            change_id?: number | null;
             /**
              * All
              * @default false
@@ -2781,6 +2879,79 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FacilityView"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_rules_api_rules_export_get: {
+        parameters: {
+            query?: {
+                format?: components["schemas"]["RuleFormat"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: {
+                watchkeeper_session?: string | null;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    import_rules_api_rules_import_post: {
+        parameters: {
+            query?: {
+                format?: components["schemas"]["RuleFormat"];
+                dry_run?: boolean;
+            };
+            header?: {
+                "x-watchkeeper"?: string | null;
+            };
+            path?: never;
+            cookie?: {
+                watchkeeper_session?: string | null;
+            };
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportRules"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportReport"];
                 };
             };
             /** @description Client Error */
