@@ -14,7 +14,7 @@ from facility.clock import NS_PER_MS
 from facility.errors import NotFoundError
 from facility.model import Facility, Rule
 from rules.changes import repository
-from rules.changes.checks import Fault, faults, read_definition, refuse
+from rules.changes.checks import Definitions, Fault, faults, refuse
 from rules.changes.drafting import proposed
 from rules.changes.model import Draft
 
@@ -40,7 +40,8 @@ def draft_of(facility: Facility, rule: Rule, written: Mapping[str, Any]) -> Rule
     name = rule.definition.name
     address = [f"{rule.asset_id}/{name}"]
     live = rule.definition.model_dump(mode="json", exclude={"name"})
-    definition, findings = read_definition(name, {**live, **written})
+    equipment = facility.assets[rule.asset_id].equipment_class
+    definition, findings = Definitions().read(equipment, name, {**live, **written})
     refuse((Fault(0, *finding) for finding in findings), address)
     draft = Draft(rule_id=rule.id, asset_id=rule.asset_id, name=name, base=0, before=None, definition=definition)
     refuse(faults(facility, [draft]), address)
