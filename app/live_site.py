@@ -115,4 +115,4 @@ def _watched(facility: Facility) -> list[object]:
     plans = {asset.id: asset.equipment_class.maintenance for asset in facility.assets.values()}
     places = {asset.id: (asset.parent_id, asset.space_id) for asset in facility.assets.values()}
     enclosing = {space.id: (space.kind, space.parent) for space in facility.spaces.values()}
-    return [facility.rules, facility.points, plans, places, enclosing, facility.time_zone]
+    return [facility.rules, facility.points, plans, places, enclosing, facility.time_zone, facility.holidays]

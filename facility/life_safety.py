@@ -1,4 +1,4 @@
-"""What nobody operates from here: fire systems, what belongs to them, and points that a life-safety rule watches."""
+"""What nobody operates from here: fire systems, what belongs to them, and points that a life-safety rule reads."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from facility.equipment import EquipmentClass, RuleDefinition, System
 from facility.model import Asset, Facility, Point
+from facility.rule_inputs import names_read
 
 
 def class_refusal(equipment: EquipmentClass, point: str) -> str | None:
@@ -17,7 +18,7 @@ def class_refusal(equipment: EquipmentClass, point: str) -> str | None:
 
 def rules_refusal(rules: Iterable[RuleDefinition], point: str) -> str | None:
     """Return why a point that rules watch can never be commanded; ``None`` when none of them is for life safety."""
-    if any(rule.life_safety and rule.point == point for rule in rules):
+    if any(rule.life_safety and point in names_read(rule) for rule in rules):
         return f"{point} is watched for life safety and is read only"
     return None
 
@@ -32,7 +33,7 @@ def refusal(assets: Mapping[str, Asset], asset: Asset, point: str) -> str | None
 
 def point_refusal(facility: Facility, point: Point) -> str | None:
     """Return why a point can never be commanded: as :func:`refusal`, or by a rule that its asset alone has."""
-    rules = (rule.definition for rule in facility.rules.values() if rule.point_key == point.key)
+    rules = (rule.definition for rule in facility.rules.values() if rule.asset_id == point.asset_id)
     return refusal(facility.assets, facility.assets[point.asset_id], point.name) or rules_refusal(rules, point.name)
 
 

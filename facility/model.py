@@ -13,6 +13,7 @@ from typing import Any
 
 from facility.definition import LocalText
 from facility.equipment import EquipmentClass, PointDefinition, RuleDefinition
+from facility.holidays import NO_HOLIDAYS, Holidays
 from facility.priority import SHIPPED_MATRIX, PriorityMatrix
 
 
@@ -126,6 +127,7 @@ class SiteDescription:
     """Connection id to how the file writes it; a connection that is absent here has no references."""
     priority_matrix: PriorityMatrix = SHIPPED_MATRIX
     """What the priorities of its rules are computed by."""
+    holidays: Holidays = NO_HOLIDAYS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +145,7 @@ class Facility:
     rules: Mapping[int, Rule]
     priority_matrix: PriorityMatrix = SHIPPED_MATRIX
     """What the priorities of its rules are computed by."""
+    holidays: Holidays = NO_HOLIDAYS
     archive: Facility | None = None
     """The site with all that it ever had, retired or not; ``None``: nothing was ever retired."""
     _points_by_asset: dict[str, list[Point]] = field(init=False, repr=False, compare=False, default_factory=dict)

@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 
 from facility.definition import LocalText
 from facility.equipment import RuleDefinition
+from facility.holidays import Holidays
 from facility.model import Asset, Connection, SiteDescription, Space, WrittenConnection
 from facility.overrides import difference, written_rule
 from facility.priority import SHIPPED_MATRIX, PriorityMatrix, written_matrix
@@ -24,7 +25,12 @@ def write_site(path: Path, description: SiteDescription) -> None:
 def site_text(description: SiteDescription) -> str:
     """Return the text of a site file."""
     document = {
-        "site": {"id": description.site_id, "name": _name(description.name), "time_zone": description.time_zone},
+        "site": {
+            "id": description.site_id,
+            "name": _name(description.name),
+            "time_zone": description.time_zone,
+            **_holidays(description.holidays),
+        },
         **_matrix(description.priority_matrix),
         "spaces": [_space(entry) for entry in description.spaces.values()],
         "connections": [
@@ -56,6 +62,11 @@ def _never(_data: object) -> bool:
 
 def _name(name: LocalText) -> dict[str, str]:
     return name.model_dump()
+
+
+def _holidays(said: Holidays) -> dict[str, Any]:
+    written = said.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    return {"holidays": written} if written else {}
 
 
 def _matrix(matrix: PriorityMatrix) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 ::
 
-    site: {id: harbour-tower, name: {en: Harbour Tower, zh: 海港大厦}, time_zone: Asia/Shanghai}
+    site:
+      {id: harbour-tower, name: {en: Harbour Tower, zh: 海港大厦}, time_zone: Asia/Shanghai, holidays: {country: CN}}
 
     spaces:
       - {id: tower, kind: building}
@@ -63,6 +64,7 @@ from facility.connections import resolved_connection, secret_findings, shared_li
 from facility.equipment import EquipmentClass
 from facility.errors import ConfigurationError, Mistake
 from facility.grammar import validate
+from facility.holidays import check_holidays
 from facility.model import Connection, SiteDescription, Space, WrittenConnection
 from facility.names import space_name
 from facility.priority import SHIPPED_MATRIX, PriorityMatrix, disorders, edited
@@ -113,6 +115,8 @@ class _SiteReader:
         if entries.site.time_zone not in _time_zones():
             hint = did_you_mean(entries.site.time_zone, _time_zones())
             self._wrong(("site", "time_zone"), f"{entries.site.time_zone!r} is no IANA time zone{hint}")
+        for place, message in check_holidays(entries.site.holidays):
+            self._wrong(("site", "holidays", *place), message)
         for section in ("spaces", "connections", "assets"):
             self._unique((section,), [entry.id for entry in getattr(entries, section)])
         self._check_spaces(entries.spaces)
@@ -133,6 +137,7 @@ class _SiteReader:
             rules=rules,
             written_connections={entry.id: _written(entry) for entry in entries.connections},
             priority_matrix=matrix,
+            holidays=entries.site.holidays,
         )
 
     def _wrong(self, place: Place, message: str) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, StringConstraints
 
 from facility.definition import Definition, LocalText
+from facility.holidays import NO_HOLIDAYS, Holidays
 from facility.model import Protocol
 from facility.priority import ConsequenceClass, Priority, ResponseBand
 
@@ -32,6 +33,8 @@ class SiteEntry(Definition):
     id: Id
     name: Name
     time_zone: str
+    holidays: Holidays = NO_HOLIDAYS
+    """Those of the country, and the site's own (:mod:`facility.holidays`)."""
 
 
 class SpaceEntry(Definition):

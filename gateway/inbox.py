@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from facility.equipment import PointKind
 from facility.model import Facility
+from facility.rule_inputs import RuleInputs
 from gateway.events import Delivery
 
 STEP_SAMPLES: Final = 20_000
@@ -133,8 +134,8 @@ class Inbox:
 
 
 def urgent_points(facility: Facility) -> frozenset[int]:
-    """Return the points whose samples never wait: those that a life-safety rule watches, and events."""
-    watched = {rule.point_key for rule in facility.rules.values() if rule.definition.life_safety}
+    """Return the points whose samples never wait: those that a life-safety rule reads, and events."""
+    watched = RuleInputs(facility).of_life_safety()
     events = {key for key, point in facility.points.items() if point.definition.kind is PointKind.EVENT}
     return frozenset(watched | events)
 

@@ -13,7 +13,6 @@ errs by no more than that.
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -23,9 +22,10 @@ import numpy.typing as npt
 from pydantic import ValidationError
 
 from facility.clock import NS_PER_S
-from facility.conditions import BadQuality, NoData, Threshold
+from facility.conditions import BadQuality, NoData, StuckValue, Threshold
 from facility.equipment import MaintenancePlan, PointKind, ReportDefinition, RuleDefinition
 from facility.model import Facility, Point
+from facility.rule_inputs import RuleInputs
 from facility.samples import SampleBatch
 
 DEFAULT_HEARTBEAT_S: Final = 60.0
@@ -39,7 +39,7 @@ _QUANTITIES: Final = frozenset({PointKind.ANALOG, PointKind.COUNTER})
 
 
 RulesByPoint: TypeAlias = Mapping[int, Sequence[RuleDefinition]]
-"""Point key to the rules that watch it."""
+"""Point key to the rules that read it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,11 +174,8 @@ def report_of(point: Point, entry: object) -> ReportDefinition | None:
 
 
 def rules_by_point(facility: Facility) -> RulesByPoint:
-    """Return the rules that watch each point."""
-    found: defaultdict[int, list[RuleDefinition]] = defaultdict(list)
-    for rule in facility.rules.values():
-        found[rule.point_key].append(rule.definition)
-    return found
+    """Return the rules that read each point."""
+    return RuleInputs(facility).by_point()
 
 
 def policy_of(
@@ -189,7 +186,7 @@ def policy_of(
     Args:
         point: The point itself.
         report: What its class or profile says.
-        rules: Those that watch the point.
+        rules: Those that read the point.
         plans: Those of the point's class.
 
     Raises:
@@ -198,12 +195,15 @@ def policy_of(
     if point.definition.kind not in _QUANTITIES:
         raise ValueError(f"'report' means nothing for a point of kind {point.definition.kind}, which always reports")
     if any(rule.life_safety for rule in rules):
-        raise ValueError("a rule of life safety watches the point; remove 'report', since it always reports")
+        raise ValueError("a rule of life safety reads the point; remove 'report', since it always reports")
+    own = [rule for rule in rules if rule.point == point.name]
+    if any(isinstance(rule.condition, StuckValue) for rule in own):
+        raise ValueError("a rule watches whether the point still moves; remove 'report', which leaves small moves out")
     return Policy(
         absolute=report.absolute or 0.0,
         share=(report.percent or 0.0) / 100.0,
-        heartbeat_ns=round(_heartbeat_s(report, rules) * NS_PER_S),
-        edges=tuple(sorted({edge for rule in rules for edge in _edges(rule)})),
+        heartbeat_ns=round(_heartbeat_s(report, own) * NS_PER_S),
+        edges=tuple(sorted({edge for rule in own for edge in _edges(rule)})),
         intervals=tuple(plan.every for plan in plans if plan.meter == point.name),
     )
 

@@ -15,6 +15,7 @@ from facility.connections import resolved_connection
 from facility.definition import LocalText
 from facility.equipment import EquipmentClass, PointKind, RuleDefinition
 from facility.errors import ConfigurationError, Mistake, NotFoundError
+from facility.holidays import Holidays
 from facility.model import (
     Asset,
     Connection,
@@ -92,6 +93,7 @@ def load_facility(
         points=points,
         rules=rules,
         priority_matrix=matrix,
+        holidays=Holidays.model_validate(site.holidays),
     )
     return replace(living, archive=load_archive(connection, living, classes))
 
@@ -114,6 +116,7 @@ def load_description(
         rules=rules,
         written_connections=written_connections(connection),
         priority_matrix=facility.priority_matrix,
+        holidays=facility.holidays,
     )
 
 

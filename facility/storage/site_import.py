@@ -77,6 +77,7 @@ def _site_row(description: SiteDescription) -> Row:
         "name": description.name.model_dump(),
         "time_zone": description.time_zone,
         "priority_matrix": None if matrix == SHIPPED_MATRIX else written_matrix(matrix),
+        "holidays": description.holidays.model_dump(mode="json", by_alias=True, exclude_defaults=True),
     }
 
 

@@ -33,6 +33,7 @@ site = Table(
     Column("time_zone", String(64), nullable=False),
     # Whole; null: the shipped one, whichever version of Watchkeeper runs.
     Column("priority_matrix", JSON(none_as_null=True)),
+    Column("holidays", JSON, nullable=False, server_default="{}"),
 )
 
 space = Table(

@@ -19,6 +19,7 @@ from facility.equipment import EquipmentClass, PointDefinition, RuleDefinition
 from facility.errors import ConfigurationError, Mistake, WatchkeeperError
 from facility.life_safety import refusal
 from facility.model import Asset, Connection, Facility, Point, Protocol, Rule, WrittenConnection
+from facility.rule_inputs import RuleInputs
 from gateway.profiles import DeviceProfile
 
 VERSION: Final = 2
@@ -95,9 +96,8 @@ class Site:
 
     @property
     def life_safety(self) -> frozenset[int]:
-        """Return the keys of the points that a life-safety rule watches."""
-        rules = self.facility.rules.values()
-        return frozenset(rule.point_key for rule in rules if rule.definition.life_safety)
+        """Return the keys of the points that a life-safety rule reads."""
+        return RuleInputs(self.facility).of_life_safety()
 
 
 def encode(

@@ -27,8 +27,9 @@ from facility.conditions import (
 from facility.equipment import PointKind
 from facility.errors import ConfigurationError, Mistake, WatchkeeperError
 from facility.expression import Operand, names_in, parse
-from facility.holidays import NoHolidays
+from facility.holidays import SiteCalendar
 from facility.model import Facility, Point, Rule
+from facility.surroundings import Surroundings
 from facility.yaml_file import did_you_mean
 from rules import fingerprint
 from rules.baseline import Baseline as Learned
@@ -45,7 +46,6 @@ from rules.signals.operating import operating_state
 from rules.signals.quantities import quantity_of
 from rules.signals.schedule_timer import ScheduleTimer
 from rules.signals.signal import Joined, Quantity, Source, Stands
-from rules.signals.surroundings import Surroundings
 
 
 class WiringError(WatchkeeperError):
@@ -61,6 +61,7 @@ class Wiring:
         self._baselines = baselines
         self._around = Surroundings(facility)
         self._zone = ZoneInfo(facility.time_zone)
+        self._calendar = SiteCalendar(facility.holidays)
         self._next_key = max(facility.ever.points, default=0) + 1
         self._junctions: list[Junction] = []
         self._cells: list[Cell] = []
@@ -208,7 +209,7 @@ class Wiring:
     def _schedule(self, schedule: Schedule) -> Source:
         source = f"schedule {schedule.model_dump_json()}"
         if source not in self._clockworks:
-            timer = ScheduleTimer(schedule, self._zone, NoHolidays())
+            timer = ScheduleTimer(schedule, self._zone, self._calendar)
             self._clockworks[source] = Clockwork(owner=source, source=source, timed=timer)
         return source
 
