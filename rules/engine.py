@@ -20,6 +20,7 @@ from rules.layout import Kernel, Record
 from rules.restore import restore
 from rules.signals.past import Before, Past, begin, nothing_before
 from rules.state import Phase, SavedState
+from rules.succession import take_over
 
 SMALL_BATCH = 4
 """Samples up to which plain Python is done before the columns of a compiled call are unpacked."""
@@ -54,8 +55,8 @@ class RuleEngine:
             now_ns: The gateway's time.
             past: Tells what points had said before; what signals remember is made of it.
             baselines: By rule, what was learned of its good period; a baseline rule without watches nothing.
-            before: The engine that ran until an edit: signals of unchanged rules go on with what they remember.
-                ``None``: a start.
+            before: The engine that ran until an edit: unchanged rules go on where they stand, and their signals with
+                what they remember. ``None``: a start.
             fast: Kernel for batches that are not small; ``None``: compiled for a large facility where numba is present,
                 else plain.
 
@@ -63,21 +64,24 @@ class RuleEngine:
             ConfigurationError: A rule or plan names a point or state that the facility does not have.
         """
         program = compile_facility(facility, baselines)
-        self._program = program
+        self.program = program
+        """What runs, for the engine after it."""
         self._rows = program.rows
         self._columns = program.columns
         self._views = views_of(program.columns)
         self._fast = fast or _kernel_for(len(program.rows))
         self._fold = Fold(program.rows, program.followed)
         self._orphans = restore(program, saved, now_ns, self._fold)
+        if before is not None:
+            take_over(program, before.program, now_ns)
         self._course = self._course_of(program)
         begin(program, self._fold, past=past, now_ns=now_ns, before=before.running if before else None)
 
     @property
     def running(self) -> Before | None:
         """Return what another engine takes over after an edit; ``None``: there are no signals."""
-        network = self._program.network
-        return None if network is None else Before(network, self._program.fingerprints)
+        network = self.program.network
+        return None if network is None else Before(network, self.program.fingerprints)
 
     @property
     def next_deadline_ns(self) -> int | None:
@@ -107,7 +111,7 @@ class RuleEngine:
 
         They are asked no more until the rules are loaded again, and stand as they were decided last.
         """
-        network = self._program.network
+        network = self.program.network
         if network is None or not network.isolated:
             return {}
         ids = {row.owner.key: row.owner.rule_id for row in self._rows}

@@ -44,7 +44,7 @@ def site_text(limits: Mapping[str, float | str | None]) -> str:
         if limit is not None:
             change = "{enabled: false}" if limit == OFF else f"{{limits: {{high: {limit}}}}}"
             rules = f", rules: {{{RULE}: {change}}}"
-        lines.append(f"  - {{id: {asset_id}, class: pump, connection: line, address: {{unit: {number}}}{rules}}}\n")
+        lines.append(f"  - {{id: {asset_id}, class: pump, profile: pump-vfd-a, address: {{unit: {number}}}{rules}}}\n")
     return "".join(lines)
 
 
