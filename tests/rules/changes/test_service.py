@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import Engine
 
+from facility import site_export
 from facility.errors import (
     ConfigurationError,
     ForbiddenError,
@@ -17,6 +18,7 @@ from facility.errors import (
 )
 from facility.storage.database import reading
 from facility.storage.outbox import Topic, announcements_after
+from facility.storage.repository import load_description
 from people.journal import journal_of
 from rules.changes import repository
 from rules.changes.differences import differences, in_words
@@ -242,3 +244,19 @@ def test_a_rule_that_its_asset_class_no_longer_allows_gives_way_to_the_file_and_
         *_, last = repository.history_of_rule(connection, house.live(FIRST).rule_id)
     assert last.note is not None
     assert "no point 'winding_temperature'" in last.note
+
+
+def test_an_exported_site_holds_what_is_live_and_importing_it_decides_nothing(house: House) -> None:
+    other = definition(5.0)
+    other["cause"] = {"en": "A worn coupling.", "zh": "联轴器磨损。"}
+    other["condition"] = {"type": "rate_of_change", "window_s": 60.0, "limits": {"high": {"value": 1.0}}}
+    wanted = Wanted(asset_id="pump-2", name="dry_run", base=1, definition=other)
+    house.approve("bo", house.propose("ada", wanted, house.wanted(FIRST, None), house.wanted(ADDED, 6.0)))
+    before = house.facility
+    with reading(house.database) as connection:
+        text = site_export.site_text(load_description(connection, house.classes, {}))
+    assert house.import_site(text) is None
+    assert dict(house.facility.rules) == dict(before.rules)
+    assert house.import_site(site_text(BOTH)) is not None, "the file is followed again, so an old one is a decision"
+    assert limit_of(house.live(FIRST).now) == CLASS_LIMIT
+    assert not house.live(ADDED).is_on
