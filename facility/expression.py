@@ -8,8 +8,9 @@ not exist.
 its own (``'3 bar'``), and two points are brought to one unit or refused.
 
 *Missing values* are explicit, after Kleene: a comparison with a missing value is neither true nor false; ``and``,
-``or`` and ``not`` pass that on unless the rest decides; ``missing(point)`` asks. So every condition is compiled twice,
-to what makes it true and to what makes it false; each is one Python expression over the points' values.
+``or`` and ``not`` pass that on unless the rest decides; ``missing(point)`` asks. So every condition is translated
+twice, to what makes it true and to what makes it false, and compiled to one function of the points' values that asks
+both.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ _COMPARISONS: Final[Mapping[type[ast.cmpop], tuple[str, str]]] = {
 """Comparison to how Python writes it and its opposite."""
 
 Values: TypeAlias = Sequence[float]
-Test: TypeAlias = Callable[[Values], bool]
+Truth: TypeAlias = Callable[[Values], bool | None]
 
 
 class ExpressionError(WatchkeeperError):
@@ -77,16 +78,8 @@ class Expression:
     text: str
     operands: tuple[str, ...]
     """Names in the order in which their values are given."""
-    is_true: Test
-    """Whether the values make it true."""
-    is_false: Test
-    """Whether they make it false; where neither holds, a missing value leaves it open."""
-
-    def truth(self, values: Values) -> bool | None:
-        """Return what the values say, NaN for a missing one; ``None``: they leave it open."""
-        if self.is_true(values):
-            return True
-        return False if self.is_false(values) else None
+    truth: Truth
+    """What the values say, NaN for a missing one; ``None``: a missing value leaves it open."""
 
 
 def parse(text: str, operands: Mapping[str, Operand]) -> Expression:
@@ -104,7 +97,7 @@ def parse(text: str, operands: Mapping[str, Operand]) -> Expression:
         raise ExpressionError(text, column, "this cannot be read; write it like 'flow < 3 and running == 1'") from error
     translator = _Translator(text, operands)
     truth = translator.truth(tree.body, DEEPEST)
-    return Expression(text, tuple(translator.slots), _compiled(truth.true), _compiled(truth.false))
+    return Expression(text, tuple(translator.slots), _compiled(truth))
 
 
 @cache
@@ -336,10 +329,11 @@ class _Translator:
         return ExpressionError(self._text, node.col_offset + 1, message)
 
 
-def _compiled(code: str) -> Test:
+def _compiled(truth: _Truth) -> Truth:
     # The code consists of nothing but what the translator wrote: slots, numbers, comparisons, and/or and arithmetic.
-    test: Test = eval(f"lambda v: {code}", {"__builtins__": {}, "ratio": _ratio})  # noqa: S307  # see above
-    return test
+    code = f"lambda v: True if {truth.true} else False if {truth.false} else None"
+    compiled: Truth = eval(code, {"__builtins__": {}, "ratio": _ratio})  # noqa: S307  # see above
+    return compiled
 
 
 def _ratio(over: float, under: float) -> float:
