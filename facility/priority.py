@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -122,6 +123,7 @@ def read_matrix(written: Mapping[str, Mapping[str, int]] | None) -> PriorityMatr
     return edited(SHIPPED_MATRIX, rows)
 
 
+@lru_cache(maxsize=256)  # asked some times for each of 100,000 rules, which say few different times
 def band_of(time_to_respond_min: float) -> ResponseBand:
     """Return the band of a time in minutes; an end belongs to the shorter band."""
     return next((band for band, end in BAND_ENDS_MIN.items() if time_to_respond_min <= end), ResponseBand.LATER)

@@ -11,7 +11,9 @@ import numpy as np
 
 from facility.conditions import Condition
 from facility.errors import ConfigurationError, Mistake, WatchkeeperError
+from facility.garbage import collector_at_rest
 from facility.model import Facility, Point, Rule
+from facility.priority import Priority
 from facility.quality import Quality
 from rules import fingerprint, kernel
 from rules.baseline import Baseline
@@ -45,6 +47,7 @@ class Program:
         return {row.owner.key: row.owner.fingerprint for row in self.rows}
 
 
+@collector_at_rest()
 def compile_facility(facility: Facility, baselines: Mapping[int, Baseline] = NOTHING_LEARNED) -> Program:
     """Turn all rules and maintenance plans into columns.
 
@@ -66,34 +69,54 @@ def compile_facility(facility: Facility, baselines: Mapping[int, Baseline] = NOT
 
 
 def _rule_rows(facility: Facility, wiring: Wiring, mistakes: list[Mistake]) -> Iterator[Row]:
+    direct = _DirectRows()
     for rule in facility.rules.values():
         point = facility.points.get(rule.point_key)
-        where = f"rule {rule.definition.name} of {rule.asset_id}"
         if point is None:
-            mistakes.append(Mistake(where, 0, f"watches point {rule.point_key}, which the facility does not have"))
+            message = f"watches point {rule.point_key}, which the facility does not have"
+            mistakes.append(Mistake(_named(rule), 0, message))
             continue
         unknown = _unknown_states(rule.definition.condition, point)
         if unknown:
             known = ", ".join(point.definition.states) or "none"
-            mistakes.append(Mistake(where, 0, f"{point.address} has no state {unknown}; write one of: {known}"))
+            mistakes.append(Mistake(_named(rule), 0, f"{point.address} has no state {unknown}; write one of: {known}"))
         elif is_computed(rule):
             try:
                 yield from wiring.rows(rule, point)
             except WatchkeeperError as error:
-                mistakes.append(Mistake(where, 0, str(error)))
+                mistakes.append(Mistake(_named(rule), 0, str(error)))
         else:
-            yield from _direct_rows(rule, point)
+            yield from direct.of(rule, point)
 
 
-def _direct_rows(rule: Rule, point: Point) -> list[Row]:
-    owner = Owner(
-        key=f"rule:{rule.id}",
-        fingerprint=fingerprint.of_rule(rule, point),
-        rule_id=rule.id,
-        priority=rule.definition.priority,
-        asset_id=rule.asset_id,
-    )
-    return rows_of(rule.definition.condition, owner, point)
+def _named(rule: Rule) -> str:
+    return f"rule {rule.definition.name} of {rule.asset_id}"
+
+
+class _DirectRows:
+    """Makes rows of rules that the kernel decides on samples; what rules of one definition share is made once."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[int, int], tuple[str, Priority, list[Row]]] = {}
+        """By identity of the rule's definition and the point's, which the facility keeps alive."""
+
+    def of(self, rule: Rule, point: Point) -> Iterator[Row]:
+        """Yield a rule's rows on its point."""
+        identity = id(rule.definition), id(point.definition)
+        made = self._made.get(identity)
+        if made is None:
+            owner = Owner(key="", fingerprint="", priority=rule.definition.priority)
+            rows = rows_of(rule.definition.condition, owner, point)
+            made = self._made[identity] = fingerprint.semantics_of(rule, point), owner.priority, rows
+        semantics, priority, rows = made
+        owner = Owner(
+            key=f"rule:{rule.id}",
+            fingerprint=fingerprint.of_semantics(semantics, point),
+            rule_id=rule.id,
+            priority=priority,
+            asset_id=rule.asset_id,
+        )
+        return (row._replace(owner=owner, point=point.key) for row in rows)
 
 
 def _unknown_states(condition: Condition, point: Point) -> str:

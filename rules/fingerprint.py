@@ -20,10 +20,20 @@ _CONSEQUENCE = {"consequence_class", "time_to_respond_min"}
 
 def of_rule(rule: Rule, point: Point) -> str:
     """Return the fingerprint of a rule's condition on its point."""
+    return of_semantics(semantics_of(rule, point), point)
+
+
+def semantics_of(rule: Rule, point: Point) -> str:
+    """Return what a rule's condition means on any point that is defined as this one."""
     condition = rule.definition.condition
     codes = [point.definition.states[name] for name in named_states(condition)]
     semantic = condition.model_dump_json(exclude={"states": True, "allowed": True, "limits": {"__all__": _CONSEQUENCE}})
-    return _digest(f"{point.key} {_priorities(rule)} {semantic} {sorted(codes)}")
+    return f"{_priorities(rule)} {semantic} {sorted(codes)}"
+
+
+def of_semantics(semantics: str, point: Point) -> str:
+    """Return the fingerprint of what :func:`semantics_of` returned on one point."""
+    return _digest(f"{point.key} {semantics}")
 
 
 def of_computed(rule: Rule, point: Point, refers: str) -> str:

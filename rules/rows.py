@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Final, NamedTuple
 
@@ -58,8 +57,7 @@ class Shape(NamedTuple):
     off_delay_ns: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Owner:
+class Owner(NamedTuple):
     """The rule or maintenance plan that rows belong to."""
 
     key: str
@@ -77,8 +75,7 @@ class Owner:
     """It stands behind a rule that has a gate: only that rule reads it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(NamedTuple):
     """One row of the kernel and what its records mean."""
 
     owner: Owner

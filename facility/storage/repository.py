@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any, NamedTuple
 
+from sqlalchemy import ColumnElement, Row, Table, Text, cast, select
 from sqlalchemy import Connection as SqlConnection
-from sqlalchemy import Row, Table, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from facility.connections import resolved_connection
 from facility.definition import LocalText
 from facility.equipment import EquipmentClass, PointKind, RuleDefinition
 from facility.errors import ConfigurationError, Mistake, NotFoundError
+from facility.garbage import collector_at_rest
 from facility.holidays import Holidays
 from facility.model import (
     Asset,
@@ -60,6 +62,7 @@ class DeviceEventRow(NamedTuple):
     """What a number cannot carry, such as a badge."""
 
 
+@collector_at_rest()
 def load_facility(
     connection: SqlConnection, classes: Mapping[str, EquipmentClass], environment: Mapping[str, str]
 ) -> Facility:
@@ -209,37 +212,40 @@ def _asset(row: Row[Any], equipment: EquipmentClass) -> Asset:
 
 
 def _points(connection: SqlConnection, assets: Mapping[str, Asset], mistakes: list[Mistake]) -> dict[int, Point]:
-    rows = _of_assets(connection, tables.point)
+    point = tables.point.c
     found: dict[int, Point] = {}
-    for row in rows:
-        definitions = assets[row.asset_id].equipment_class.points if row.asset_id in assets else {}
-        if row.name in definitions:
-            found[row.key] = Point(key=row.key, asset_id=row.asset_id, name=row.name, definition=definitions[row.name])
-        elif row.asset_id in assets:
-            message = f"asset {row.asset_id}: its class has lost the point {row.name!r}; import the site again"
+    for key, asset_id, name in _of_assets(connection, tables.point, [point.key, point.asset_id, point.name]):
+        definitions = assets[asset_id].equipment_class.points if asset_id in assets else {}
+        if name in definitions:
+            found[key] = Point(key=key, asset_id=asset_id, name=name, definition=definitions[name])
+        elif asset_id in assets:
+            message = f"asset {asset_id}: its class has lost the point {name!r}; import the site again"
             mistakes.append(Mistake(_PLACE, 0, message))
     return found
 
 
 def _rules(connection: SqlConnection, points: Mapping[int, Point], matrix: PriorityMatrix) -> dict[int, Rule]:
+    rule = tables.rule.c
+    columns = [rule.id, rule.asset_id, rule.point_key, cast(rule.definition, Text)]
+
+    @cache
+    def read(definition: str) -> RuleDefinition:
+        """Many assets of a class have the same rule, which is then checked, and kept, once."""
+        return RuleDefinition.model_validate_json(definition).under(matrix)
+
     return {
-        row.id: Rule(
-            id=row.id,
-            asset_id=row.asset_id,
-            point_key=row.point_key,
-            definition=RuleDefinition.model_validate(row.definition).under(matrix),
-        )
-        for row in _of_assets(connection, tables.rule)
-        if row.point_key in points
+        rule_id: Rule(id=rule_id, asset_id=asset_id, point_key=point_key, definition=read(definition))
+        for rule_id, asset_id, point_key, definition in _of_assets(connection, tables.rule, columns)
+        if point_key in points
     }
 
 
-def _of_assets(connection: SqlConnection, table: Table) -> Sequence[Row[Any]]:
-    """Return living points or rules of living assets: by asset, then in the order of the class."""
+def _of_assets(connection: SqlConnection, table: Table, columns: Sequence[ColumnElement[Any]]) -> Iterable[Any]:
+    """Return columns of living points or rules of living assets: by asset, then in the order of the class."""
     statement = (
-        select(table)
-        .join(tables.asset, tables.asset.c.id == table.c.asset_id)
+        select(*columns)
+        .join_from(table, tables.asset, tables.asset.c.id == table.c.asset_id)
         .where(table.c.retired_ns.is_(None), tables.asset.c.retired_ns.is_(None))
         .order_by(tables.asset.c.position, table.c.position)
     )
-    return connection.execute(statement).all()
+    return connection.execute(statement)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -132,7 +132,7 @@ class Wiring:
         """Wire a rule about the samples themselves: it is watched without its gate, and the gate stands before it."""
         signal = HeldTruth(f"{_key(rule)}{INNER}")
         owner = self._owner(rule, point, signal, gate)
-        inner = replace(owner, key=f"{owner.key}{INNER}", is_inner=True)
+        inner = owner._replace(key=f"{owner.key}{INNER}", is_inner=True)
         bare = condition if isinstance(condition, NoData) else condition.model_copy(update={"off_delay_s": 0.0})
         (key,) = self._join(owner, signal, gate)
         return [*rows_of(bare, inner, point), standing_row(condition, owner, key)]

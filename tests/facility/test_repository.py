@@ -70,6 +70,16 @@ def test_the_database_gives_back_the_site_that_was_imported(database: Engine) ->
         assert load_description(connection, CLASSES, ENVIRONMENT) == site
 
 
+def test_pumps_with_the_same_rule_share_what_was_read_of_it(database: Engine) -> None:
+    facility = imported(database, described())
+    first, second = (
+        {rule.definition.name: rule.definition for rule in facility.rules.values() if rule.asset_id == pump}
+        for pump in ("pump-1", "pump-2")
+    )
+    assert second
+    assert all(first[name] is definition for name, definition in second.items())
+
+
 def test_importing_the_same_site_again_changes_nothing(database: Engine) -> None:
     first = imported(database, described())
     with database.begin() as connection:
