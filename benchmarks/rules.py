@@ -1,14 +1,36 @@
-"""How many samples a second the rules take, beside zen-engine on the same work in the same run.
+"""How many samples a second the rules take, beside zen-engine on the same work in the same run, and what rules cost.
 
-``uv run --group bench python -m benchmarks.rules --json``. The work: 100,000 rules on 25,000 points (each point has a
-low-low, low, high and high-high rule with a deadband; half of them with an on- and an off-delay of 2 s), every point
-once a second in the order a gateway polls them, batches of 10,000, 0.2 % of the samples bad, about 0.8 transitions per
-100 samples. Rates are per second of one core's own time, so that other programs on the machine count little; each is
-the median over batches.
+``uv run --group bench python -m benchmarks.rules --json``. All rates are per second of one core's own time, so that
+other programs on the machine count little; each is the median over batches, the tracks taking turns.
 
-The kernels are measured as they stand below the engine: samples in, transition records out. ``samples_per_s_engine``
-adds what Python does with those records. zen-engine gets its fastest form, one compiled expression per point with the
-limits as constants, and the least Python around it that keeps its states and delays.
+The work of ``samples_per_s_…``: 100,000 rules on 25,000 points (each point has a low-low, low, high and high-high rule
+with a deadband; half of them with an on- and an off-delay of 2 s), every point once a second in the order a gateway
+polls them, batches of 10,000, 0.2 % of the samples bad, about 0.8 transitions per 100 samples.
+
+``samples_per_s_numba``, ``samples_per_s_plain``
+    The kernels as they stand below the engine: samples in, transition records out; calls, conversion of the batch and
+    everything else between them included.
+``samples_per_s_engine``
+    The compiled kernel inside the engine, which makes transitions of the records and collects what is to be saved.
+``samples_per_s_zen``, ``numba_times_zen``
+    zen-engine in its fastest form, one compiled expression per point with the limits as constants, and the least Python
+    around it that keeps its states and delays; nearly all of its time goes into the expressions.
+``transitions_per_100_samples``
+    Of the compiled kernel: what the work is like.
+``cost_ratio_100_rules``
+    Time for samples of 1,000 points with 100 rules each (limits 0.03 standard deviations apart), by time for the same
+    samples with one rule each; compiled kernel.
+``bytes_per_rule``
+    All that changes while rules run, and the tables that find it, by rules; what rules share, their shapes, is not in
+    it, nor are the objects that name rules for people.
+``load_s`` and its parts
+    :mod:`benchmarks.rules_load`: from database rows to a watching engine, 100,000 rules. ``load_kernel_s`` is numba
+    itself and the compiled kernel out of numba's cache; the first run on a machine, which fills that cache and Python's
+    own, takes some seconds more.
+``timer_…``
+    :mod:`benchmarks.rules_timers`: delays of 1,000,000 rules.
+``composite_…``
+    :mod:`benchmarks.rules_composites`: one evaluation of ``smoke > 0.2 and temp_rate > 8 and not maintenance``.
 """
 
 from __future__ import annotations
@@ -24,6 +46,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import zen
 
+from benchmarks.rules_composites import composite_figures
+from benchmarks.rules_load import load_figures
+from benchmarks.rules_timers import timer_figures
 from facility.clock import NS_PER_S
 from facility.conditions import LimitDefinition, LimitSide, Threshold
 from facility.definition import LocalText
@@ -257,14 +282,13 @@ def state_bytes(program: Program) -> int:
 
 def measure(rules: int) -> dict[str, float]:
     """Run all tracks by turns, so that a busy moment of the machine meets all of them, and return the figures."""
+    load = load_figures(rules)  # first, while the process is as fresh as an engine's
     chosen = compiled()
     if chosen is None:
         raise SystemExit("numba is not installed; run: uv run --group bench python -m benchmarks.rules")
     points = rules // len(LIMITS)
     facility, traffic = field_note_plant(rules), Traffic(points)
-    began = time.thread_time()
     program = compile_facility(facility)
-    load_s = time.thread_time() - began
     fast = kernel_track(traffic, program, chosen)
     plain = kernel_track(traffic, compile_facility(facility), kernel.plain)
     whole = engine_track(traffic, facility, chosen)
@@ -283,7 +307,9 @@ def measure(rules: int) -> dict[str, float]:
         "transitions_per_100_samples": round(100 * fast.transitions / (len(fast.seconds) * BATCH), 2),
         "cost_ratio_100_rules": round(cost_ratio(chosen), 2),
         "bytes_per_rule": round(state_bytes(program) / rules, 1),
-        "load_s": round(load_s, 2),
+        **timer_figures(chosen, 10 * rules),
+        **composite_figures(),
+        **load,
         "rules": rules,
         "cores": os.cpu_count() or 1,
     }
