@@ -24,7 +24,8 @@ from rules import kernel
 from rules.events import Evaluation, RuleTransition
 from rules.fold import Fold
 from rules.layout import Column, Record
-from rules.signals.network import Given, Network
+from rules.signals.network import Network
+from rules.signals.parts import Given
 from rules.signals.signal import Evidence
 
 Scan: TypeAlias = Callable[[SampleBatch], Iterable[Record]]

@@ -41,8 +41,9 @@ from rules.signals.deviation import DeviationSignal, MovingLimitsSignal, Referen
 from rules.signals.events import EventCounter
 from rules.signals.held import ChartReading, HeldTruth, HeldValue
 from rules.signals.junction import Gate, Junction
-from rules.signals.network import Cell, Clockwork, Network
+from rules.signals.network import Network
 from rules.signals.operating import operating_state
+from rules.signals.parts import Cell, Clockwork
 from rules.signals.quantities import quantity_of
 from rules.signals.schedule_timer import ScheduleTimer
 from rules.signals.signal import Joined, Quantity, Source, Stands

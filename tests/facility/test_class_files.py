@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from facility.class_files import SHIPPED, load_classes
-from facility.conditions import BadQuality, LimitSide, NoData, State, Threshold
+from facility.conditions import BadQuality, Coincidence, LimitSide, NoData, State, Threshold
 from facility.equipment import EquipmentClass, OrderKind, PointKind
 from facility.errors import ConfigurationError
 from facility.priority import Priority
@@ -67,7 +67,7 @@ def test_people_can_read_every_text_in_both_languages(equipment: EquipmentClass)
 def test_life_safety_is_raised_at_once_latches_and_calls_somebody(equipment: EquipmentClass) -> None:
     for rule in equipment.rules.values():
         if rule.life_safety:
-            assert isinstance(rule.condition, State)
+            assert isinstance(rule.condition, State | Coincidence)
             assert rule.condition.on_delay_s == 0.0
             assert rule.latched
             assert rule.acknowledge
