@@ -68,10 +68,13 @@ def alarm_page(
     priority: Priority | None,
     limit: int,
     offset: int,
+    start_ns: int | None = None,
+    end_ns: int | None = None,
 ) -> tuple[list[Alarm], int]:
     """Return one page, the most urgent and newest first, and how many there are on all pages.
 
-    ``rule_ids`` and ``priority`` are filters; ``None`` means every rule, every priority.
+    ``rule_ids`` and ``priority`` are filters; ``None`` means every rule, every priority. So are ``start_ns`` and
+    ``end_ns``: an episode fits that stood at some time from the one up to the other.
     """
     conditions: list[ColumnElement[bool]] = []
     if open_only:
@@ -82,6 +85,10 @@ def alarm_page(
         conditions.append(alarm_episode.c.rule_id.in_(written))
     if priority is not None:
         conditions.append(alarm_episode.c.priority == priority)
+    if start_ns is not None:
+        conditions.append(alarm_episode.c.cleared_at_ns.is_(None) | (alarm_episode.c.cleared_at_ns >= start_ns))
+    if end_ns is not None:
+        conditions.append(alarm_episode.c.raised_at_ns < end_ns)
     page = select(alarm_episode).where(*conditions).order_by(*_URGENCY).limit(limit).offset(offset)
     total = connection.scalar(select(func.count()).select_from(alarm_episode).where(*conditions))
     return _alarms(connection, page), total or 0

@@ -74,17 +74,29 @@ def unfinished_by_key(connection: Connection, keys: Collection[str]) -> dict[str
 
 
 def work_order_page(
-    connection: Connection, *, open_only: bool, asset_id: str | None, limit: int, offset: int
+    connection: Connection,
+    *,
+    open_only: bool,
+    asset_id: str | None,
+    limit: int,
+    offset: int,
+    start_ns: int | None = None,
+    end_ns: int | None = None,
 ) -> tuple[list[WorkOrder], int]:
     """Return one page, the most urgent and oldest first, and how many there are on all pages.
 
-    ``asset_id`` is a filter; ``None`` means every asset.
+    ``asset_id`` is a filter; ``None`` means every asset. So are ``start_ns`` and ``end_ns``: an order fits that was
+    opened from the one up to, not including, the other.
     """
     conditions: list[ColumnElement[bool]] = []
     if open_only:
         conditions.append(_UNFINISHED)
     if asset_id is not None:
         conditions.append(order_table.c.asset_id == asset_id)
+    if start_ns is not None:
+        conditions.append(order_table.c.opened_at_ns >= start_ns)
+    if end_ns is not None:
+        conditions.append(order_table.c.opened_at_ns < end_ns)
     page = select(order_table).where(*conditions).order_by(*_URGENCY).limit(limit).offset(offset)
     total = connection.scalar(select(func.count()).select_from(order_table).where(*conditions))
     return _orders(connection, page), total or 0

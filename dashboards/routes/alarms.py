@@ -11,6 +11,7 @@ from alarms import repository, service
 from dashboards.access import ServicesDep, ViewerDep, allowed, from_our_page
 from dashboards.schemas import Acknowledge, AlarmDetail, AlarmList, AlarmView, Reset
 from dashboards.services import Services
+from dashboards.spans import MillisQuery, ns_or_none
 from dashboards.views import alarm_detail, alarm_views
 from facility.equipment import System
 from facility.model import Facility
@@ -30,10 +31,12 @@ def list_alarms(
     system: System | None = None,
     asset_id: str | None = None,
     priority: Priority | None = None,
+    from_ms: MillisQuery = None,
+    to_ms: MillisQuery = None,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 200,
     offset: Annotated[int, Query(ge=0)] = 0,
 ) -> AlarmList:
-    """List alarms, the most urgent and newest first."""
+    """List alarms, the most urgent and newest first; with times, those that stood at some time in between."""
     with reading(services.database) as connection:
         episodes, total = repository.alarm_page(
             connection,
@@ -42,6 +45,8 @@ def list_alarms(
             priority=priority,
             limit=limit,
             offset=offset,
+            start_ns=ns_or_none(from_ms),
+            end_ns=ns_or_none(to_ms),
         )
         return AlarmList(alarms=alarm_views(connection, services.facility, episodes), total=total)
 

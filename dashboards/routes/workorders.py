@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from dashboards.access import ServicesDep, ViewerDep, allowed, from_our_page
 from dashboards.schemas import Assign, Cancel, Complete, Start, TickStep, WorkOrderDetail, WorkOrderList
 from dashboards.services import Services
+from dashboards.spans import MillisQuery, ns_or_none
 from dashboards.views import order_detail, order_views
 from facility.storage.database import reading
 from people import service as people
@@ -46,13 +47,21 @@ def list_work_orders(
     *,
     state: Literal["open", "all"] = "open",
     asset_id: str | None = None,
+    from_ms: MillisQuery = None,
+    to_ms: MillisQuery = None,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 200,
     offset: Annotated[int, Query(ge=0)] = 0,
 ) -> WorkOrderList:
     """List orders, the most urgent and oldest first."""
     with reading(services.database) as connection:
         orders, total = repository.work_order_page(
-            connection, open_only=state == "open", asset_id=asset_id, limit=limit, offset=offset
+            connection,
+            open_only=state == "open",
+            asset_id=asset_id,
+            limit=limit,
+            offset=offset,
+            start_ns=ns_or_none(from_ms),
+            end_ns=ns_or_none(to_ms),
         )
         return WorkOrderList(work_orders=order_views(connection, services.facility, orders), total=total)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from facility.clock import NS_PER_MS
 from people.model import Role
 from tests.dashboards.running_api import PASSWORD, RunningApi, running_api
 
@@ -164,3 +165,20 @@ def test_the_api_describes_every_answer_it_gives(api: RunningApi) -> None:
             assert operation["description"], (method, path)
             assert {"200", "204"} & set(operation["responses"]), (method, path)
             assert "4XX" in operation["responses"], (method, path)
+
+
+def test_alarms_and_orders_of_a_stretch_of_time_are_those_that_stood_or_were_opened_in_it(api: RunningApi) -> None:
+    began_ms = api.clock.now_ns() // NS_PER_MS
+    api.samples(("pump-1/bearing_temperature", 90.0))
+    api.clock.advance(600)
+    api.samples(("pump-1/bearing_temperature", 60.0))
+    ended_ms = api.clock.now_ns() // NS_PER_MS
+    spans = {"before": (0, began_ms), "around": (began_ms - 1, began_ms + 1), "amid": (began_ms + 1, ended_ms - 1)}
+    spans["after"] = (ended_ms + 1, ended_ms + 1_000)
+    with api.client(Role.OPERATOR) as client:
+        for name, (from_ms, to_ms) in spans.items():
+            asked = {"state": "all", "asset_id": "pump-1", "from_ms": from_ms, "to_ms": to_ms}
+            alarms = client.get("/api/alarms", params=asked).json()["total"]
+            orders = client.get("/api/work-orders", params=asked).json()["total"]
+            assert (alarms, orders) == {"around": (1, 1), "amid": (1, 0)}.get(name, (0, 0)), name
+        assert client.get("/api/alarms", params={"from_ms": 10**15}).status_code == 422
