@@ -21,6 +21,7 @@ import "./styles/shell.css";
 import "./styles/alarms.css";
 import "./styles/pages.css";
 import "./styles/rules.css";
+import "./styles/trend.css";
 
 import { MantineProvider } from "@mantine/core";
 import { Notifications } from "@mantine/notifications";

@@ -5,7 +5,6 @@ import { currentIndex, moveTo, NOTHING_SELECTED, onlyShown } from "../src/alarms
 import { Annunciator, DEFAULT_MODES } from "../src/sound/annunciator";
 import { ageOf } from "../src/text/age";
 import { formatNumber } from "../src/text/format";
-import { append, forgetBefore, seriesFrom } from "../src/trend/series";
 import { alarm } from "./things";
 
 test("a filter survives its way through the address", () => {
@@ -77,15 +76,6 @@ test("the lowest priority is silent, the third sounds once", () => {
   expect(annunciator.hear([alarm(1, { priority: 4 })], DEFAULT_MODES)).toBeNull();
   expect(annunciator.hear([alarm(2, { priority: 3 })], DEFAULT_MODES)).toBe(3);
   expect(annunciator.repeating(DEFAULT_MODES)).toBeNull();
-});
-
-test("a trend shows no line through bad samples and forgets what left its span", () => {
-  const series = seriesFrom({ time_ms: [1_000, 2_000, 3_000], value: [1, 2, 3], quality: [0, 128, 64] });
-  expect(series.values).toEqual([1, null, 3]);
-  expect(append(series, [7, 9, 0, 3_000])).toBe(false);
-  expect(append(series, [7, 4, 0, 4_000])).toBe(true);
-  forgetBefore(series, 2.5);
-  expect(series).toEqual({ times: [3, 4], values: [3, 4] });
 });
 
 test("numbers keep the decimals that mean something", () => {

@@ -1,4 +1,13 @@
-import type { Alarm, Command, ConditionContent, RuleContent, WorkOrder } from "../src/api/types";
+import type {
+  Alarm,
+  Asset,
+  Command,
+  ConditionContent,
+  Facility,
+  Point,
+  RuleContent,
+  WorkOrder,
+} from "../src/api/types";
 
 const text = (english: string) => ({ en: english, zh: `中 ${english}` });
 
@@ -87,5 +96,44 @@ export function definition(condition: Partial<ConditionContent>): RuleContent {
     corrective_action: text("Grease it"),
     consequence_class: "moderate",
     time_to_respond_min: 10,
+  };
+}
+
+export function point(key: number, changes: Partial<Point> = {}): Point {
+  return {
+    key,
+    name: `point-${key}`,
+    title: text(`Point ${key}`),
+    kind: "analog",
+    unit: "",
+    overview: false,
+    states: {},
+    commandable: null,
+    ...changes,
+  };
+}
+
+/** Two pumps in the cellar, each with a flow and a bearing. */
+export function facility(): Facility {
+  const pump = (number: number): Asset => ({
+    id: `pump-${number}`,
+    name: text(`Pump ${number}`),
+    class_name: "pump",
+    class_title: text("Pump"),
+    system: "pump",
+    space_id: "cellar",
+    parent_id: null,
+    connection_id: "wire",
+    points: [
+      point(number * 10, { name: "flow", title: text("Flow"), unit: "m³/h" }),
+      point(number * 10 + 1, { name: "bearing", title: text("Bearing"), unit: "°C" }),
+    ],
+  });
+  return {
+    site_id: "small",
+    name: text("Small"),
+    time_zone: "Asia/Shanghai",
+    spaces: [{ id: "cellar", name: text("Cellar"), kind: "floor", parent: null }],
+    assets: [pump(1), pump(2)],
   };
 }

@@ -5,10 +5,12 @@ import { api, data } from "../api/client";
 import { alarmQuery, facilityQuery, sessionQuery } from "../api/queries";
 import type { Alarm, AlarmDetail } from "../api/types";
 import { useLocal, useNamed } from "../i18n";
-import { liveStore, useLiveAlarm } from "../live/live";
+import { liveStore, serverNow, useLiveAlarm } from "../live/live";
+import { millis } from "../live/sorting";
 import { LoadState } from "../shell/LoadState";
 import { tellProblem } from "../shell/problems";
 import { useTimes } from "../text/format";
+import { linkToAlarm } from "../trend/data/address";
 import { PointTrend } from "../trend/PointTrend";
 import { orderNumber } from "./AlarmRow";
 import { Journal } from "./Journal";
@@ -175,6 +177,8 @@ function Guidance({ detail }: { detail: AlarmDetail }) {
   );
 }
 
+const clearedOrNow = (detail: AlarmDetail) => (detail.cleared_at ? millis(detail.cleared_at) : serverNow());
+
 function Trend({ detail }: { detail: AlarmDetail }) {
   const { t } = useTranslation();
   const { data: facility } = useQuery(facilityQuery);
@@ -183,7 +187,21 @@ function Trend({ detail }: { detail: AlarmDetail }) {
   return (
     point && (
       <div>
-        <h3>{t("detail.trend")}</h3>
+        <div className="trend-title">
+          <h3>{t("detail.trend")}</h3>
+          <Link
+            className="link"
+            to={linkToAlarm(
+              detail.asset_id,
+              point.name,
+              detail.id,
+              millis(detail.raised_at),
+              clearedOrNow(detail),
+            )}
+          >
+            {t("trend.around")}
+          </Link>
+        </div>
         <PointTrend point={point} height={150} />
       </div>
     )

@@ -58,6 +58,31 @@ export const assetAlarmsQuery = (assetId: string) =>
       data(api.GET("/api/alarms", { params: { query: { state: "all", asset_id: assetId, limit: 50 } } })),
   });
 
+/** Alarms that stood at some time of a stretch; `standing` names those that still do, so that an end is asked for. */
+export const alarmsDuringQuery = (asset_id: string, from_ms: number, to_ms: number, standing: string) =>
+  queryOptions({
+    queryKey: ["alarms", "during", asset_id, from_ms, to_ms, standing],
+    queryFn: () =>
+      data(
+        api.GET("/api/alarms", {
+          params: { query: { state: "all", asset_id, from_ms, to_ms, limit: 1_000 } },
+        }),
+      ),
+    staleTime: 60_000,
+  });
+
+export const ordersDuringQuery = (asset_id: string, from_ms: number, to_ms: number, open: string) =>
+  queryOptions({
+    queryKey: ["orders", "during", asset_id, from_ms, to_ms, open],
+    queryFn: () =>
+      data(
+        api.GET("/api/work-orders", {
+          params: { query: { state: "all", asset_id, from_ms, to_ms, limit: 1_000 } },
+        }),
+      ),
+    staleTime: 60_000,
+  });
+
 export const assetCommandsQuery = (assetId: string) =>
   queryOptions({
     queryKey: ["commands", "asset", assetId],
@@ -70,14 +95,6 @@ export const accountsQuery = (may: Permission) =>
     queryKey: ["accounts", may],
     queryFn: () => data(api.GET("/api/accounts", { params: { query: { may } } })),
     staleTime: 60_000,
-  });
-
-export const historyQuery = (key: number, seconds: number) =>
-  queryOptions({
-    queryKey: ["history", key, seconds],
-    queryFn: () =>
-      data(api.GET("/api/points/{key}/history", { params: { path: { key }, query: { seconds } } })),
-    gcTime: 0,
   });
 
 export const limitsQuery = (key: number) =>

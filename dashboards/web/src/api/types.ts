@@ -22,6 +22,7 @@ export type CommandState = Command["state"];
 export type Snapshot = Schemas["Snapshot"];
 export type ValueRow = Snapshot["values"][number];
 export type History = Schemas["HistoryView"];
+export type BucketsView = Schemas["BucketsView"];
 export type Limit = Schemas["LimitView"];
 export type GatewayView = Schemas["GatewayView"];
 export type GatewayConnection = Schemas["GatewayConnectionView"];

@@ -10,6 +10,7 @@ import { useLocal } from "../i18n";
 import { useLiveView } from "../live/live";
 import { BriefOrders } from "../orders/BriefOrders";
 import { LoadState } from "../shell/LoadState";
+import { linkTo } from "../trend/data/address";
 import { PointTrend } from "../trend/PointTrend";
 import { PointTable } from "./PointTable";
 
@@ -44,7 +45,7 @@ function KnownAsset({ asset, facility }: { asset: Asset; facility: Facility }) {
       </div>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a part that scrolls must be reachable by keyboard */}
       <section className="panel scrolls" tabIndex={0} aria-label={t("asset.points")}>
-        <PointTable points={asset.points} picked={picked} onPick={(point) => setPickedKey(point.key)} />
+        <PointTable asset={asset} picked={picked} onPick={(point) => setPickedKey(point.key)} />
       </section>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a part that scrolls must be reachable by keyboard */}
       <section className="stack scrolls" tabIndex={0} aria-label={t("detail.trend")}>
@@ -52,7 +53,10 @@ function KnownAsset({ asset, facility }: { asset: Asset; facility: Facility }) {
         {picked && (
           <section className="panel">
             <header>
-              <h2>{local(picked.title)}</h2>
+              <h2 className="grow">{local(picked.title)}</h2>
+              <Link className="link" to={linkTo(asset.id, picked.name)}>
+                {t("trend.open")}
+              </Link>
             </header>
             <div className="body">
               <PointTrend point={picked} height={200} />

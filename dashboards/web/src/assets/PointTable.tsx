@@ -1,20 +1,22 @@
 import { memo, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
-import type { Point } from "../api/types";
+import { Link } from "react-router";
+import type { Asset, Point } from "../api/types";
 import { useLocal } from "../i18n";
 import { useLiveStatus, usePointValue } from "../live/live";
 import { PointValue } from "../overview/PointValue";
 import { ageOf } from "../text/age";
 import { qualityLevel } from "../text/quality";
+import { linkTo } from "../trend/data/address";
 
 interface Props {
-  points: readonly Point[];
+  asset: Asset;
   picked: Point | undefined;
   onPick: (point: Point) => void;
 }
 
 /** All points of an asset; a click shows a point's past. */
-export function PointTable({ points, picked, onPick }: Props) {
+export function PointTable({ asset, picked, onPick }: Props) {
   const { t } = useTranslation();
   const now = useServerSecond();
   return (
@@ -29,11 +31,21 @@ export function PointTable({ points, picked, onPick }: Props) {
           <th scope="col" className="number">
             {t("asset.age")}
           </th>
+          <th scope="col">
+            <span className="visually-hidden">{t("nav.trend")}</span>
+          </th>
         </tr>
       </thead>
       <tbody>
-        {points.map((point) => (
-          <PointRow key={point.key} point={point} now={now} picked={point === picked} onPick={onPick} />
+        {asset.points.map((point) => (
+          <PointRow
+            key={point.key}
+            assetId={asset.id}
+            point={point}
+            now={now}
+            picked={point === picked}
+            onPick={onPick}
+          />
         ))}
       </tbody>
     </table>
@@ -52,13 +64,14 @@ function useServerSecond(): number {
 }
 
 interface RowProps {
+  assetId: string;
   point: Point;
   now: number;
   picked: boolean;
   onPick: (point: Point) => void;
 }
 
-const PointRow = memo(function PointRow({ point, now, picked, onPick }: RowProps) {
+const PointRow = memo(function PointRow({ assetId, point, now, picked, onPick }: RowProps) {
   const { t } = useTranslation();
   const local = useLocal();
   const sample = usePointValue(point.key);
@@ -75,6 +88,15 @@ const PointRow = memo(function PointRow({ point, now, picked, onPick }: RowProps
       </td>
       <td>{t(`quality.${qualityLevel(sample)}`)}</td>
       <td className="number secondary">{age && t(`age.${age.unit}`, { n: age.n })}</td>
+      <td className="number">
+        <Link
+          className="link"
+          to={linkTo(assetId, point.name)}
+          aria-label={t("trend.openOf", { point: local(point.title) })}
+        >
+          {t("nav.trend")}
+        </Link>
+      </td>
     </tr>
   );
 });

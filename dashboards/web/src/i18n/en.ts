@@ -1,5 +1,6 @@
 import { rulesEn } from "./rules.en";
 import type { Texts } from "./texts";
+import { trendEn } from "./trend.en";
 
 /** Every text of the console in English; `zh.ts` must have the same keys, which the compiler checks. */
 export const en = {
@@ -9,6 +10,7 @@ export const en = {
     alarms: "Alarms",
     overview: "Overview",
     orders: "Work orders",
+    trend: "Trend",
     rules: "Rules",
     gateway: "Gateway",
   },
@@ -285,12 +287,7 @@ export const en = {
     column: { time: "Time", point: "Point", value: "Value", state: "State", author: "By", reason: "Reason" },
   },
   quality: { good: "good", uncertain: "uncertain", bad: "bad", none: "no sample" },
-  trend: {
-    label: "Trend of {{point}}, last {{span}}",
-    span: { 900: "15 min", 3600: "1 h", 28800: "8 h", 86400: "24 h" },
-    spans: "Time span",
-    none: "No samples in this span.",
-  },
+  trend: trendEn,
   rule: rulesEn,
   age: { seconds: "{{n}} s", minutes: "{{n}} min", hours: "{{n}} h", days: "{{n}} d" },
   gateway: {

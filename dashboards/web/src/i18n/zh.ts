@@ -1,10 +1,19 @@
 import type { Translation } from "./en";
 import { rulesZh } from "./rules.zh";
+import { trendZh } from "./trend.zh";
 
 /** Every text of the console in Chinese. */
 export const zh: Translation = {
   app: { name: "Watchkeeper", skip: "跳到内容", language: "English", languageLabel: "切换为英文" },
-  nav: { label: "主导航", alarms: "报警", overview: "总览", orders: "工单", rules: "规则", gateway: "网关" },
+  nav: {
+    label: "主导航",
+    alarms: "报警",
+    overview: "总览",
+    orders: "工单",
+    trend: "趋势",
+    rules: "规则",
+    gateway: "网关",
+  },
   session: {
     title: "登录",
     login: "用户名",
@@ -272,12 +281,7 @@ export const zh: Translation = {
     column: { time: "时间", point: "点位", value: "数值", state: "状态", author: "操作人", reason: "原因" },
   },
   quality: { good: "良好", uncertain: "存疑", bad: "不良", none: "无采样" },
-  trend: {
-    label: "{{point}} 的趋势，最近 {{span}}",
-    span: { 900: "15 分钟", 3600: "1 小时", 28800: "8 小时", 86400: "24 小时" },
-    spans: "时间范围",
-    none: "此时段没有采样。",
-  },
+  trend: trendZh,
   rule: rulesZh,
   age: { seconds: "{{n}} 秒", minutes: "{{n}} 分", hours: "{{n}} 时", days: "{{n}} 天" },
   gateway: {

@@ -33,6 +33,11 @@ export function useLiveStatus(): LiveStatus {
   return useSyncExternalStore(liveChannel.subscribe, () => liveChannel.status);
 }
 
+/** Return the server's time in milliseconds UTC: samples are stamped by its clock. */
+export function serverNow(): number {
+  return Date.now() + liveChannel.status.clockOffsetMs;
+}
+
 export function useLiveView(): LiveView {
   return useSyncExternalStore(liveStore.subscribe, () => liveStore.view);
 }

@@ -21,7 +21,7 @@ export function Frame() {
 }
 
 /** Pages that scroll in their own parts rather than as a whole. */
-const FILLING = ["/alarms", "/work-orders", "/equipment", "/rules", "/rule-changes"];
+const FILLING = ["/alarms", "/work-orders", "/equipment", "/trend", "/rules", "/rule-changes"];
 
 function LiveFrame() {
   const { t } = useTranslation();

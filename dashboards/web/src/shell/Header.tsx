@@ -62,6 +62,7 @@ function Tabs() {
       <NavLink to="/alarms">{t("nav.alarms")}</NavLink>
       <NavLink to="/overview">{t("nav.overview")}</NavLink>
       <NavLink to="/work-orders">{t("nav.orders")}</NavLink>
+      <NavLink to="/trend">{t("nav.trend")}</NavLink>
       <Link to="/rules" aria-current={ABOUT_RULES.test(pathname) ? "page" : undefined}>
         {t("nav.rules")}
       </Link>

@@ -6,6 +6,7 @@ import { OrdersPage } from "../orders/OrdersPage";
 import { OverviewPage } from "../overview/OverviewPage";
 import { ChangesPage } from "../rules/ChangesPage";
 import { RulesPage } from "../rules/RulesPage";
+import { TrendPage } from "../trend/page/TrendPage";
 import { Frame } from "./Frame";
 import { LostPage } from "./LostPage";
 
@@ -19,6 +20,7 @@ export const router = createBrowserRouter([
       { path: "overview", element: <OverviewPage /> },
       { path: "equipment/:assetId", element: <AssetPage /> },
       { path: "work-orders/:orderId?", element: <OrdersPage /> },
+      { path: "trend", element: <TrendPage /> },
       { path: "rules/:ruleId?", element: <RulesPage /> },
       { path: "rule-changes/:changeId?", element: <ChangesPage /> },
       { path: "gateway", element: <GatewayPage /> },

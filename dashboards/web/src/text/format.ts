@@ -11,6 +11,10 @@ export interface TimeFormats {
   moment: (at: string | number) => string;
   /** `Sun 22 Nov` */
   day: (at: string | number) => string;
+  /** `22 Nov` */
+  date: (at: string | number) => string;
+  /** How far the site's clock stands before UTC at an instant, in milliseconds. */
+  offsetMs: (at: number) => number;
 }
 
 const toMillis = (at: string | number) => (typeof at === "number" ? at : millis(at));
@@ -31,6 +35,7 @@ export function timeFormats(language: Language, timeZone: string): TimeFormats {
     ...{ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" },
     timeZone,
   } as Intl.DateTimeFormatOptions);
+  const date = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", timeZone });
   return {
     time: (at) => time.format(toMillis(at)),
     moment: (at) =>
@@ -38,6 +43,33 @@ export function timeFormats(language: Language, timeZone: string): TimeFormats {
         ? time.format(toMillis(at))
         : other.format(toMillis(at)),
     day: (at) => day.format(toMillis(at)),
+    date: (at) => date.format(toMillis(at)),
+    offsetMs: offsetIn(timeZone),
+  };
+}
+
+/** Clocks are put forward and back at a quarter of an hour, wherever they are. */
+const QUARTER_MS = 900_000;
+
+function offsetIn(timeZone: string): (at: number) => number {
+  const parts = new Intl.DateTimeFormat("en-US", {
+    ...{ year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric" },
+    hourCycle: "h23",
+    timeZone,
+  } as Intl.DateTimeFormatOptions);
+  const known = new Map<number, number>();
+  return (at) => {
+    const quarter = Math.floor(at / QUARTER_MS) * QUARTER_MS;
+    let offset = known.get(quarter);
+    if (offset === undefined) {
+      const part = Object.fromEntries(
+        parts.formatToParts(quarter).map(({ type, value }) => [type, Number(value)]),
+      );
+      const { year = 0, month = 1, day = 1, hour = 0, minute = 0 } = part;
+      offset = Date.UTC(year, month - 1, day, hour, minute) - quarter;
+      known.set(quarter, offset);
+    }
+    return offset;
   };
 }
 

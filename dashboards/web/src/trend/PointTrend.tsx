@@ -1,60 +1,65 @@
-import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { useMemo, useSyncExternalStore } from "react";
 import { useTranslation } from "react-i18next";
-import { historyQuery, limitsQuery } from "../api/queries";
 import type { Point } from "../api/types";
 import { useLocal } from "../i18n";
+import { serverNow, useLiveStatus } from "../live/live";
 import { LoadState } from "../shell/LoadState";
-import { TrendChart } from "./TrendChart";
+import { TrendChart } from "./chart/TrendChart";
+import { lastOf, spanOf } from "./data/view";
+import { TrendNotice } from "./TrendNotice";
+import { useLimits, useTrend } from "./useTrend";
 
+/** Seconds. */
 const SPANS = [900, 3600, 28800, 86400] as const;
-type Span = (typeof SPANS)[number];
 
 interface Props {
   point: Point;
+  /** CSS pixels. */
   height: number;
 }
 
 /** A point's recent past with its limits, going on live. */
-export function PointTrend({ point, height }: Props) {
+export function PointTrend(props: Props) {
+  const { heardAt } = useLiveStatus();
+  // Before the server's clock is known, "the last hour" means nothing.
+  if (heardAt === null) return <LoadState failed={false} retry={() => undefined} />;
+  return <KnownPointTrend key={props.point.key} {...props} />;
+}
+
+function KnownPointTrend({ point, height }: Props) {
   const { t } = useTranslation();
   const local = useLocal();
-  const [span, setSpan] = useState<Span>(900);
-  const history = useQuery(historyQuery(point.key, span));
-  const limits = useQuery(limitsQuery(point.key));
-  const label = t("trend.label", { point: local(point.title), span: t(`trend.span.${span}`) });
+  const points = useMemo(() => [point], [point]);
+  const trend = useTrend(points, () => lastOf(SPANS[0] * 1_000, serverNow()));
+  const limits = useLimits(points);
+  const { keeper } = trend;
+  const view = useSyncExternalStore(keeper.subscribe, () => keeper.view);
+  const seconds = Math.round(spanOf(view) / 1_000);
   return (
     <div>
       <fieldset className="toggles" aria-label={t("trend.spans")}>
-        {SPANS.map((one) => (
+        {SPANS.map((span) => (
           <button
-            key={one}
+            key={span}
             type="button"
             className="button"
-            aria-pressed={one === span}
-            onClick={() => setSpan(one)}
+            aria-pressed={view.live && span === seconds}
+            onClick={() => keeper.choose(lastOf(span * 1_000, keeper.now()))}
           >
-            {t(`trend.span.${one}`)}
+            {t(`trend.span.${span}`)}
           </button>
         ))}
       </fieldset>
-      <div className="trend" style={{ height }}>
-        {history.data && limits.data ? (
-          <TrendChart
-            key={`${point.key} ${span}`}
-            point={point}
-            history={history.data}
-            limits={limits.data}
-            span={span}
-            height={height}
-            label={label}
-          />
-        ) : (
-          <LoadState
-            failed={history.isError || limits.isError}
-            retry={() => void Promise.all([history.refetch(), limits.refetch()])}
-          />
-        )}
+      <div className="trend">
+        <TrendChart
+          {...trend}
+          points={points}
+          limits={limits}
+          height={height}
+          wheel={false}
+          label={t("trend.label", { points: local(point.title) })}
+        />
+        <TrendNotice loader={trend.loader} keeper={keeper} points={points} />
       </div>
     </div>
   );
