@@ -9,10 +9,11 @@ from fastapi import Query
 from facility.clock import NS_PER_MS
 
 LATEST_MS: Final = 9_000_000_000_000
-"""In the year 2255; as nanoseconds it still fits 64 bits."""
+"""Of the year 2255; nanoseconds of later instants have no room in 64 bits."""
 
-MillisQuery = Annotated[int | None, Query(ge=0, le=LATEST_MS)]
-"""Milliseconds UTC; ``None`` when the question is open on that side."""
+Millis = Annotated[int, Query(ge=0, le=LATEST_MS)]
+MillisOrOpen = Annotated[int | None, Query(ge=0, le=LATEST_MS)]
+"""``None`` when the question is open on that side."""
 
 
 def ns_or_none(ms: int | None) -> int | None:

@@ -11,7 +11,7 @@ from alarms import repository, service
 from dashboards.access import ServicesDep, ViewerDep, allowed, from_our_page
 from dashboards.schemas import Acknowledge, AlarmDetail, AlarmList, AlarmView, Reset
 from dashboards.services import Services
-from dashboards.spans import MillisQuery, ns_or_none
+from dashboards.spans import MillisOrOpen, ns_or_none
 from dashboards.views import alarm_detail, alarm_views
 from facility.equipment import System
 from facility.model import Facility
@@ -31,8 +31,8 @@ def list_alarms(
     system: System | None = None,
     asset_id: str | None = None,
     priority: Priority | None = None,
-    from_ms: MillisQuery = None,
-    to_ms: MillisQuery = None,
+    from_ms: MillisOrOpen = None,
+    to_ms: MillisOrOpen = None,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 200,
     offset: Annotated[int, Query(ge=0)] = 0,
 ) -> AlarmList:

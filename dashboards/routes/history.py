@@ -18,6 +18,7 @@ from dashboards.access import ServicesDep, ViewerDep
 from dashboards.history_schemas import BucketsView
 from dashboards.routes.facility import require_point
 from dashboards.schemas import HistoryView
+from dashboards.spans import Millis
 from dashboards.views import number_or_none
 from facility.clock import NS_PER_MS, NS_PER_S
 from facility.errors import InvalidCommandError
@@ -32,14 +33,10 @@ BUCKETS: Final = 5_000
 """The most stretches that one answer carries."""
 EXPORTED_POINTS: Final = 1_000
 """The most points of one export."""
-LATEST_MS: Final = 9_000_000_000_000
-"""Of the year 2255; nanoseconds of later instants have no room in 64 bits."""
 MEDIA_TYPES: Final = {
     ExportForm.CSV: "text/csv; charset=utf-8",
     ExportForm.PARQUET: "application/vnd.apache.parquet",
 }
-
-Millis = Annotated[int, Query(ge=0, le=LATEST_MS)]
 
 
 @router.get("/points/{key}/history")

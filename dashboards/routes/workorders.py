@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from dashboards.access import ServicesDep, ViewerDep, allowed, from_our_page
 from dashboards.schemas import Assign, Cancel, Complete, Start, TickStep, WorkOrderDetail, WorkOrderList
 from dashboards.services import Services
-from dashboards.spans import MillisQuery, ns_or_none
+from dashboards.spans import MillisOrOpen, ns_or_none
 from dashboards.views import order_detail, order_views
 from facility.storage.database import reading
 from people import service as people
@@ -47,8 +47,8 @@ def list_work_orders(
     *,
     state: Literal["open", "all"] = "open",
     asset_id: str | None = None,
-    from_ms: MillisQuery = None,
-    to_ms: MillisQuery = None,
+    from_ms: MillisOrOpen = None,
+    to_ms: MillisOrOpen = None,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 200,
     offset: Annotated[int, Query(ge=0)] = 0,
 ) -> WorkOrderList:

@@ -177,7 +177,7 @@ def test_alarms_and_orders_of_a_stretch_of_time_are_those_that_stood_or_were_ope
     spans["after"] = (ended_ms + 1, ended_ms + 1_000)
     with api.client(Role.OPERATOR) as client:
         for name, (from_ms, to_ms) in spans.items():
-            asked = {"state": "all", "asset_id": "pump-1", "from_ms": from_ms, "to_ms": to_ms}
+            asked: dict[str, str | int] = {"state": "all", "asset_id": "pump-1", "from_ms": from_ms, "to_ms": to_ms}
             alarms = client.get("/api/alarms", params=asked).json()["total"]
             orders = client.get("/api/work-orders", params=asked).json()["total"]
             assert (alarms, orders) == {"around": (1, 1), "amid": (1, 0)}.get(name, (0, 0)), name

@@ -22,6 +22,8 @@ from gateway.site_check import described_facility
 from people.model import Role
 from tests.dashboards.running_api import START_NS, RunningApi
 
+Columns = npt.NDArray[np.float64]
+
 HOUR_S: Final = 3_600
 DAY_S: Final = 86_400
 MONTH_S: Final = 30 * DAY_S
@@ -55,8 +57,8 @@ def harbour_tower() -> Facility:
 def record(
     api: RunningApi,
     address: str,
-    seconds: npt.NDArray[np.float64],
-    values: npt.NDArray[np.float64],
+    seconds: Columns,
+    values: Columns,
     quality: npt.NDArray[np.uint8] | None = None,
 ) -> None:
     """Keep samples of a point; seconds are counted from ``START_NS``, below zero before it."""
@@ -68,7 +70,7 @@ def record(
     api.services.history.commit()
 
 
-def qualities(seconds: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
+def qualities(seconds: Columns) -> npt.NDArray[np.uint8]:
     """Return what the samples of the last hour are worth."""
     codes = np.zeros(len(seconds), np.uint8)
     codes[(seconds >= BAD_S[0]) & (seconds < BAD_S[1])] = Quality.BAD_COMMUNICATION
@@ -76,29 +78,31 @@ def qualities(seconds: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
     return codes
 
 
-def spoken(seconds: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+def spoken(seconds: Columns) -> npt.NDArray[np.bool_]:
     """Tell which of the samples came at all."""
     return (seconds < SILENT_S[0]) | (seconds >= SILENT_S[1])
 
 
-def bearing_c(seconds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def bearing_c(seconds: Columns) -> Columns:
     """Return a bearing's temperature in °C: warmer by day, and hot in two episodes."""
     noise = np.random.default_rng(7).normal(0, 0.25, len(seconds))
     daily = 55 + 6 * np.sin(2 * np.pi * seconds / DAY_S)
     hot = 38 * np.exp(-(((seconds + 6 * DAY_S) / HOUR_S) ** 2)) + 30 * np.exp(-(((seconds + 3_000) / 300) ** 2))
-    return daily + hot + noise
+    celsius: Columns = daily + hot + noise
+    return celsius
 
 
-def flow_m3_h(seconds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def flow_m3_h(seconds: Columns) -> Columns:
     """Return a flow in m³/h: steps of demand, and ripple."""
     noise = np.random.default_rng(8).normal(0, 1.5, len(seconds))
-    return 120 + 25 * np.sign(np.sin(2 * np.pi * seconds / (4 * HOUR_S))) + 4 * np.sin(seconds / 37) + noise
+    demand: Columns = 120 + 25 * np.sign(np.sin(2 * np.pi * seconds / (4 * HOUR_S))) + 4 * np.sin(seconds / 37)
+    return demand + noise
 
 
 def live_through_a_month(api: RunningApi) -> None:
     """Fill the history with a month by minutes and its last eight hours by seconds, and raise what was hot then."""
-    seconds = np.concatenate(
-        [np.arange(-MONTH_S, -8 * HOUR_S, 60.0), np.arange(-8 * HOUR_S, 0.0, 1.0)],
+    seconds: Columns = np.concatenate(
+        [np.arange(-MONTH_S, -8 * HOUR_S, 60.0), np.arange(-8 * HOUR_S, 0.0, 1.0)], dtype=np.float64
     )
     heard = seconds[spoken(seconds)]
     record(api, BEARING, heard, bearing_c(heard), qualities(heard))
@@ -106,7 +110,8 @@ def live_through_a_month(api: RunningApi) -> None:
     record(api, FLOW, seconds, flow_m3_h(seconds))
     record(api, PRESSURE, seconds, 4 + flow_m3_h(seconds) / 90)
     switched = np.arange(-MONTH_S, 0.0, 7 * HOUR_S)
-    record(api, RUNNING, switched, np.arange(len(switched)) % 2.0)
+    states: Columns = (np.arange(len(switched)) % 2).astype(np.float64)
+    record(api, RUNNING, switched, states)
     raise_alarms(api)
 
 

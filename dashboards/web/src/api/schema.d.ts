@@ -844,40 +844,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/points/{key}/samples": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Samples */
-        get: operations["samples_api_points__key__samples_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/points/{key}/buckets": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Buckets */
-        get: operations["buckets_api_points__key__buckets_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/metrics": {
         parameters: {
             query?: never;
@@ -1092,23 +1058,6 @@ export interface components {
             version: number;
             /** Assignee Id */
             assignee_id: number;
-        };
-        /** BucketsView */
-        BucketsView: {
-            /** Time Ms */
-            time_ms: number[];
-            /** Minimum */
-            minimum: (number | null)[];
-            /** Maximum */
-            maximum: (number | null)[];
-            /** Mean */
-            mean: (number | null)[];
-            /** Last */
-            last: (number | null)[];
-            /** Good */
-            good: number[];
-            /** Count */
-            count: number[];
         };
         /**
          * BacktestList
@@ -4176,82 +4125,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["GatewayView"];
-                };
-            };
-            /** @description Client Error */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    samples_api_points__key__samples_get: {
-        parameters: {
-            query: {
-                from_ms: number;
-                to_ms: number;
-                limit?: number;
-            };
-            header?: never;
-            path: {
-                key: number;
-            };
-            cookie?: {
-                watchkeeper_session?: string | null;
-            };
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HistoryView"];
-                };
-            };
-            /** @description Client Error */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    buckets_api_points__key__buckets_get: {
-        parameters: {
-            query: {
-                from_ms: number;
-                to_ms: number;
-                count: number;
-            };
-            header?: never;
-            path: {
-                key: number;
-            };
-            cookie?: {
-                watchkeeper_session?: string | null;
-            };
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["BucketsView"];
                 };
             };
             /** @description Client Error */

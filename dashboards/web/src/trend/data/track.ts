@@ -29,13 +29,19 @@ export interface Wanted {
 /** As much again on both sides lies ready for a pan. */
 const BESIDE = 0.5;
 const PIXELS_PER_BUCKET = 2;
+/** However wide a screen is, one answer carries no more than twice as many and some. */
+const MOST_BUCKETS = 2_000;
 /** Samples that arrive between two questions. */
 const NEWER = 1_000;
+
+function bucketWidthFor(spanMs: number, pixels: number): number {
+  return widthFor(spanMs, Math.min(MOST_BUCKETS, Math.max(1, pixels / PIXELS_PER_BUCKET)));
+}
 
 /** Return what to load for a view that is so many pixels wide; whole buckets, none of them wholly after now. */
 export function wantedFor(view: View, pixels: number, nowMs: number): Wanted {
   const span = spanOf(view);
-  const widthMs = widthFor(span, Math.max(1, pixels / PIXELS_PER_BUCKET));
+  const widthMs = bucketWidthFor(span, pixels);
   const toMs = Math.min(view.toMs + span * BESIDE, nowMs);
   return {
     fromMs: Math.floor((view.fromMs - span * BESIDE) / widthMs) * widthMs,
@@ -49,7 +55,7 @@ export function wantedFor(view: View, pixels: number, nowMs: number): Wanted {
 export function suffices(track: Track, view: View, pixels: number): boolean {
   const within = track.fromMs <= view.fromMs && (track.reachesNow || view.toMs <= track.toMs);
   if (!within || track.buckets === null) return within;
-  return widthFor(spanOf(view), Math.max(1, pixels / PIXELS_PER_BUCKET)) >= track.buckets.widthMs;
+  return bucketWidthFor(spanOf(view), pixels) >= track.buckets.widthMs;
 }
 
 /** So many samples one answer carries. */
