@@ -18,6 +18,7 @@ from rules.events import Evaluation
 from rules.fold import Fold
 from rules.layout import Kernel, Record
 from rules.restore import restore
+from rules.rows import Row
 from rules.signals.past import Before, Past, begin, nothing_before
 from rules.state import Phase, SavedState
 from rules.succession import take_over
@@ -171,9 +172,15 @@ class RuleEngine:
             since_ns=int(live[row, kernel.SINCE]),
             began_ns=self._fold.began_ns(row),
             seen_ns=int(table_of(points.whole)[meaning.point, kernel.NEWEST]),
-            value=float(table_of(points.real)[meaning.point, kernel.HELD]),
+            value=self._decided_on(meaning),
             priority=int(self._fold.priority(row)),
         )
+
+    def _decided_on(self, row: Row) -> float:
+        points = self._columns.points
+        if row.shape.kind == kernel.QUALITY:
+            return float(points.grade[row.point])
+        return float(table_of(points.real)[row.point, kernel.HELD])
 
 
 def _kernel_for(row_count: int) -> Kernel:

@@ -346,6 +346,8 @@ def weigh(columns: Columns, p: int, r: int, now: Moment) -> None:
     if now.arrived >= points.graded[p]:
         code = float(points.grade[p])
         follow(columns, r, holds(columns.rows, r, code), Moment(now.arrived, now.arrived, code, now.step))
+        if columns.rows.live[r, PHASE] == PENDING:
+            mark(columns, r)  # if the delay ends after a restart, the code is its evidence
 
 
 def holds(rows: Rows, r: int, v: float) -> bool:
@@ -496,10 +498,15 @@ def ripe(columns: Columns, p: int, r: int, behind: int) -> int:
 
 
 def move(columns: Columns, r: int, phase: int, since: int) -> None:
-    """Enter a phase, and remember that the row's durable state changed."""
+    """Enter a phase."""
+    columns.rows.live[r, PHASE] = phase
+    columns.rows.live[r, SINCE] = since
+    mark(columns, r)
+
+
+def mark(columns: Columns, r: int) -> None:
+    """Remember that a row's durable state changed."""
     _, rows, out = columns
-    rows.live[r, PHASE] = phase
-    rows.live[r, SINCE] = since
     if rows.live[r, MARKED] == 0:
         rows.live[r, MARKED] = 1
         out.changed[out.filled[1]] = r
@@ -523,6 +530,7 @@ plain = Kernel(scan, sweep)
 
 HELPERS = (
     pass_quiet, worsens, look_at, has_room, lag, held, take, distrust, regard, advance, ripen, grow_silent, judge,
-    weigh, holds, band, follow, become_true, catch_up, hear, read_meter, rearm, expect, ripe, move, record,
+    weigh, holds, band, follow, become_true, catch_up, hear, read_meter, rearm, expect, ripe, move, mark,
+    record,
 )  # fmt: skip
 """What ``scan`` and ``sweep`` call; whoever compiles them has to compile these as well."""

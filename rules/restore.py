@@ -21,6 +21,9 @@ from rules.state import Phase, SavedState
 _GRACE_NS = 10 * NS_PER_S
 """After a restart a running silence gets this long, or half its timeout, to be broken."""
 
+_LAST_CODE = 255
+"""Of qualities."""
+
 _ACTIVE = (Phase.ACTIVE, Phase.LEAVING, Phase.CHANGED)
 
 
@@ -44,6 +47,8 @@ class _Restoration:
         self._now_ns = now_ns
         self._fold = fold
         self._places = {(row.owner.key, row.ordinal): place for place, row in enumerate(program.rows)}
+        self._held_ns: dict[int, int] = {}
+        """By point, when the value was seen that it is given to hold."""
         self._first: dict[str, int] = {}
         for place, row in enumerate(program.rows):
             self._first.setdefault(row.owner.key, place)
@@ -102,9 +107,18 @@ class _Restoration:
         if state.seen_ns > times[kernel.NEWEST]:
             times[kernel.NEWEST] = state.seen_ns
             times[kernel.ARRIVED] = min(state.seen_ns, self._now_ns)  # a device's clock may be ahead of ours
-            table_of(self._points.real)[row.point, kernel.HELD] = state.value
         if row.shape.kind == kernel.QUALITY:
-            self._points.graded[row.point] = max(self._points.graded[row.point], min(state.since_ns, self._now_ns))
+            self._grade(row.point, state)
+        elif state.seen_ns >= self._held_ns.get(row.point, state.seen_ns):
+            self._held_ns[row.point] = state.seen_ns
+            table_of(self._points.real)[row.point, kernel.HELD] = state.value
+
+    def _grade(self, point: int, state: SavedState) -> None:
+        """Know what quality the point had; the next sample is looked at all the same, for a delay may be overdue."""
+        since_ns = min(state.since_ns, self._now_ns)
+        if since_ns >= self._points.graded[point] and 0 <= state.value <= _LAST_CODE:
+            self._points.graded[point] = since_ns
+            self._points.grade[point] = int(state.value)
 
     def _adopt(self, state: SavedState) -> SavedState:
         """Let the rule's first row answer for an active row that an edit removed, so that the episode can end."""

@@ -45,6 +45,6 @@ class SavedState:
     seen_ns: int
     """Source time of the newest sample that the row had seen: whatever is older was decided already."""
     value: float
-    """That sample's value; NaN where there was none."""
+    """That sample's value; NaN where there was none. Of a row that watches quality: the code that the point had."""
     priority: int
     """Announced with the row's rule; lets an edited priority be announced again."""

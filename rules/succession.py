@@ -60,7 +60,8 @@ def _hear_on(points: Points, here: Places, before: Points, there: Places) -> Non
     watched = (points.grade[here] != kernel.UNWATCHED) & (before.grade[there] != kernel.UNWATCHED)
     here, there = here[watched], there[watched]
     points.grade[here], points.graded[here] = before.grade[there], before.graded[there]
-    table_of(points.whole)[here, kernel.QUIET_TO] = table_of(before.whole)[there, kernel.QUIET_TO]
+    for word in (kernel.QUIET_FROM, kernel.QUIET_TO):
+        table_of(points.whole)[here, word] = table_of(before.whole)[there, word]
 
 
 def _wake(program: Program, places: Places, now_ns: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby
 
@@ -117,7 +117,7 @@ def live(facility: Facility, samples: Sequence[Sample], fast: Kernel, *, end_ns:
     return [announced(engine.evaluate(SampleBatch.of(samples))), announced(engine.sweep(end_ns))]
 
 
-def by_rule(said: Sequence[Announced]) -> dict[str, list[str]]:
+def by_rule(said: Iterable[Announced]) -> dict[str, list[str]]:
     """What was said about each rule and plan, in order; as text, since no NaN equals itself."""
     lines: dict[str, list[str]] = {}
     for item in (item for part in said for item in part):
@@ -246,6 +246,13 @@ def renamed(facility: Facility) -> Facility:
     return replace(facility, rules=rules)
 
 
+def without_values_after_delays(said: Announced) -> Announced:
+    return tuple(
+        replace(item, value=0.0, limit=0.0) if isinstance(item, RuleTransition) and item.at_ns > item.since_ns else item
+        for item in said
+    )
+
+
 no_silence = st.lists(
     conditions.filter(lambda pair: getattr(pair[1], "timeout_s", None) is None), min_size=1, max_size=5
 ).map(plant)  # fmt: skip
@@ -261,7 +268,10 @@ no_silence = st.lists(
 def test_a_day_with_restarts_and_new_names_is_the_day_without(
     facility: Facility, samples: list[Sample], kills: set[int], sweeps: set[int]
 ) -> None:
-    """The process is away for an instant; what the broker had not seen acknowledged comes again."""
+    """The process is away for an instant; what the broker had not seen acknowledged comes again.
+
+    The value that is shown when a delay ends may be an older one: quiet samples save nothing.
+    """
     punctual = [sample._replace(gateway_time_ns=sample.source_time_ns) for sample in samples]
     calm, stormy = Life(facility), Life(facility, edit=renamed)
     for n, sample in enumerate(punctual):
@@ -276,7 +286,9 @@ def test_a_day_with_restarts_and_new_names_is_the_day_without(
     end_ns = punctual[-1].gateway_time_ns + 20 * S
     for life in (calm, stormy):
         life.hear(life.engine.sweep(end_ns))
-    assert by_rule(stormy.said) == by_rule(calm.said)
+    assert by_rule(map(without_values_after_delays, stormy.said)) == by_rule(
+        map(without_values_after_delays, calm.said)
+    )
 
 
 @given(facility=plants, samples=days(), kills=st.sets(st.integers(0, 39)))

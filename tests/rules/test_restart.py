@@ -275,3 +275,21 @@ def test_a_device_whose_clock_is_ahead_can_be_lost_right_after_a_restart(disk: E
     engine.evaluate(SampleBatch.of([sample(100, 99, late_s=-40)]))
     engine = RuleEngine(watched, saved=saved(disk, engine), now_ns=61 * S)
     assert story(engine.evaluate(lost(62))) == [("raised", "bad_quality", 62)]
+
+
+def test_what_was_wrong_with_a_device_is_still_known_when_its_delay_ends_after_a_restart(disk: Engine) -> None:
+    facility = plant([(MODE, untrusted("bad", on_delay_s=60)), (MODE, broken("jammed", on_delay_s=60))])
+    engine = RuleEngine(facility, now_ns=0)
+    engine.evaluate(
+        SampleBatch.of(
+            [
+                sample(5, 2, point=MODE),
+                sample(10, 2, point=MODE, quality=Quality.BAD_COMMUNICATION),
+                sample(20, 2, point=MODE, quality=Quality.BAD_SENSOR_FAILURE),
+            ]
+        )
+    )
+    engine = RuleEngine(facility, saved=saved(disk, engine), now_ns=40 * S)
+    lost, jammed = sorted(engine.sweep(100 * S).transitions, key=lambda change: change.rule_id)
+    assert (lost.at_ns, lost.since_ns, lost.limit) == (70 * S, 10 * S, Quality.BAD_SENSOR_FAILURE)
+    assert (jammed.at_ns, jammed.since_ns, jammed.value) == (65 * S, 5 * S, 2)
