@@ -20,9 +20,10 @@ decides them. ``CHANGED`` is an active row whose rule was edited meanwhile: the 
 Time. A sample's value holds until the point's next sample, so a delay that ended before a sample is finished before
 that sample is looked at, whether or not a sweep came between; how often somebody sweeps changes no transition. Delays
 run on the source's time. A sweep knows only the gateway's time and moves a point forward by what passed since its
-newest sample arrived, so a slow wire, a late buffer or a lagging device clock never shortens a delay. Silence
-(``NO_DATA``) is about arriving and runs on the gateway's time. A sample older than its point's newest is ignored: it
-says nothing about now, moves no delay and is no sign of life.
+newest sample arrived, so a slow wire, a late buffer or a lagging device clock never shortens a delay; a sample moves
+its point forward by as much before it is looked at, for a sweep may have come just then. Silence (``NO_DATA``) is about
+arriving and runs on the gateway's time. A sample older than its point's newest is ignored: it says nothing about now,
+moves no delay and is no sign of life.
 
 Quality. Bad and non-finite samples change no value and do not count as data; uncertain ones decide. What bad ones do
 change are rows of kind ``QUALITY``: such a row is a ``VALUE`` row over the quality's code instead of the value, and
@@ -30,9 +31,10 @@ runs on the gateway's time, since a device that is lost says no time. A sample t
 a point's quality says nothing about it any more. A ``VOID`` sample is no device's: what computed it says that there is
 nothing to judge now, so every ``VALUE`` row of its point is false, and whatever comes next is looked at.
 
-Guard band. For each point ``LO < value < HI``, ``NEWEST <= time < DUE`` and ``QUIET_FROM <= quality < QUIET_TO`` is
-the region where none of its rows can change, so a quiet sample costs the same however many rules the point has: it is
-compared with one record of eight words, a line of the cache, and noted there.
+Guard band. For each point ``LO < value < HI``, ``NEWEST <= time < DUE``, less than ``DUE - NEWEST`` between the
+arrivals and ``QUIET_FROM <= quality < QUIET_TO`` is the region where none of its rows can change, so a quiet sample
+costs the same however many rules the point has: it is compared with one record of eight words, a line of the cache, and
+noted there.
 
 All times are nanoseconds. Columns are NumPy arrays for the compiled kernel; the plain one takes memoryviews of
 the same arrays, and lists.
@@ -98,7 +100,8 @@ NEWEST = 3
 ARRIVED = 4
 """Gateway time of the same sample."""
 DUE = 5
-"""Source time from which on a sample has to be looked at whatever its value; ``UNSEEN``: the very next one."""
+"""Source time from which on a sample has to be looked at whatever its value: the sample's own, or what passed since the
+newest one arrived; ``UNSEEN``: the very next one."""
 QUIET_FROM = 6
 QUIET_TO = 7
 """Code of quality after the last one that is quiet; equal to ``QUIET_FROM`` where none is."""
@@ -152,17 +155,18 @@ def pass_quiet(batch: Batch, points: Points, start: int) -> int:
     while 0 <= i < len(key):  # it is never below 0; told so, numba need not ask at every array what i counts from
         p = key[i]
         if 0 <= p < keys:
-            at, t, v, q = WIDTH * p, source[i], value[i], quality[i]
+            at, t, g, v, q = WIDTH * p, source[i], gateway[i], value[i], quality[i]
             if (
                 real[at + LO] < v < real[at + HI]
                 and whole[at + NEWEST] <= t < whole[at + DUE]
+                and g - whole[at + ARRIVED] < whole[at + DUE] - whole[at + NEWEST]
                 and whole[at + QUIET_FROM] <= q < whole[at + QUIET_TO]
             ):
                 whole[at + NEWEST] = t
-                whole[at + ARRIVED] = gateway[i]
+                whole[at + ARRIVED] = g
                 real[at + HELD] = v
             elif q >= BAD_FROM:
-                if worsens(points, p, q, gateway[i]):
+                if worsens(points, p, q, g):
                     return i
             elif t >= whole[at + NEWEST] and (v - v == 0.0 or q == VOID):
                 return i
@@ -233,8 +237,9 @@ def take(columns: Columns, p: int, quality: int, now: Moment) -> None:
     """Take a usable sample that may change something."""
     points = columns.points
     at = WIDTH * p
-    if now.t >= points.whole[at + DUE] or now.arrived >= points.wake[p]:
-        advance(columns, p, Moment(now.t, now.arrived, held(points, p), now.step))
+    passed = max(now.t, now.arrived - lag(points, p))
+    if passed >= points.whole[at + DUE] or now.arrived >= points.wake[p]:
+        advance(columns, p, Moment(passed, now.arrived, held(points, p), now.step))
     regard(points, p, quality, now.arrived)
     points.whole[at + NEWEST] = now.t
     points.whole[at + ARRIVED] = now.arrived

@@ -188,6 +188,34 @@ def test_samples_out_of_an_hour_old_buffer_do_not_satisfy_a_delay_at_once() -> N
     assert story(engine.sweep(9999 * S)) == []
 
 
+@pytest.mark.parametrize("sweeps", [True, False])
+def test_what_was_long_on_its_way_does_not_undo_what_time_has_decided(sweeps: bool) -> None:  # noqa: FBT001
+    engine = watching((TEMPERATURE, hot(on_delay_s=30)))
+    engine.evaluate(SampleBatch.of([sample(100, 85)]))
+    said = story(engine.sweep(132 * S)) if sweeps else []
+    said += story(engine.evaluate(SampleBatch.of([sample(120, 70, late_s=15)])))
+    assert said == [("raised", "high", 130), ("cleared", "normal", 130)]
+
+
+@pytest.mark.parametrize("sweeps", [True, False])
+def test_a_silence_that_a_buffered_sample_ends_was_one(sweeps: bool) -> None:  # noqa: FBT001
+    engine = watching((TEMPERATURE, silent(30)), now_s=100)
+    engine.evaluate(SampleBatch.of([sample(100, 20)]))
+    said = story(engine.sweep(140 * S)) if sweeps else []
+    said += story(engine.evaluate(SampleBatch.of([sample(105, 20, late_s=40)])))
+    assert said == [("raised", "no_data", 130), ("cleared", "normal", 130)]
+
+
+def test_a_sample_that_comes_after_its_time_is_heard_right_after_what_is_decided() -> None:
+    engine = watching((TEMPERATURE, hot(on_delay_s=30)))
+    engine.sweep(50 * S)
+    heard = engine.as_heard(SampleBatch.of([sample(49, 1), sample(49, 2, point=MODE), sample(48, 3), sample(51, 4)]))
+    assert heard.gateway_time_ns.tolist() == [50 * S + 1, 50 * S + 1, 50 * S + 2, 51 * S]
+    assert heard.source_time_ns.tolist() == [49 * S, 49 * S, 48 * S, 51 * S]
+    in_time = SampleBatch.of([sample(50, 1)])
+    assert engine.as_heard(in_time) is in_time
+
+
 def test_a_device_whose_clock_lags_is_not_silent() -> None:
     engine = watching((TEMPERATURE, silent(30)), now_s=95)
     for second in range(100, 200, 10):

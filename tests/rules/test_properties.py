@@ -166,6 +166,26 @@ def test_how_often_somebody_sweeps_changes_nothing(
     assert by_rule(swept) == by_rule(live(facility, samples, kernel.plain, end_ns=end_ns))
 
 
+@st.composite
+def uneven_days(draw: st.DrawFn) -> list[Sample]:
+    """Samples as they arrive, each on its way for as long as it happens to be: late ones, and clocks that are ahead."""
+    ways_s = draw(st.lists(st.sampled_from([0.0, 0.5, 0.5, 1.0, 3.0, 8.0, -1.0]), min_size=40, max_size=40))
+    return [
+        sample._replace(source_time_ns=sample.gateway_time_ns - round(way_s * S))
+        for sample, way_s in zip(draw(days()), ways_s, strict=False)
+    ]
+
+
+@given(facility=plants, samples=uneven_days(), sweeps=st.lists(st.integers(0, 100), min_size=40, max_size=40))
+@settings(max_examples=60)
+def test_however_long_samples_are_on_their_way_sweeps_change_nothing(
+    facility: Facility, samples: list[Sample], sweeps: list[int]
+) -> None:
+    end_ns = samples[-1].gateway_time_ns + 20 * S
+    swept = one_by_one(facility, samples, sweeps, end_ns=end_ns)
+    assert by_rule(swept) == by_rule(live(facility, samples, kernel.plain, end_ns=end_ns))
+
+
 limited = st.lists(st.tuples(st.just(TEMPERATURE), thresholds()), min_size=1, max_size=5).map(plant)
 
 
