@@ -11,7 +11,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
@@ -181,13 +182,24 @@ class EngineThread:
         """
         now_ns = self._clock.now_ns()
         heard_ns = now_ns if waiting_since_ns is None else min(now_ns, waiting_since_ns)
-        evaluation = self._evaluate(SampleBatch.concatenate(delivery.batch for delivery in deliveries), heard_ns)
+        batch, deliveries = self._as_heard(deliveries)
+        evaluation = self._evaluate(batch, heard_ns)
         self._tell_isolated()
         changed = self._rules.take_changed()
         events = [_event_row(event) for delivery in deliveries for event in delivery.events]
         if changed or events or evaluation.transitions or evaluation.due:
             self._commit(evaluation, changed, events)
         self._history.put(deliveries)
+
+    def _as_heard(self, deliveries: Sequence[Delivery]) -> tuple[SampleBatch, Sequence[Delivery]]:
+        """Return all samples with the times at which the rules hear them, and the deliveries to be kept with these."""
+        came = SampleBatch.concatenate(delivery.batch for delivery in deliveries)
+        heard = self._rules.as_heard(came)
+        if heard is came:
+            return came, deliveries
+        ends = list(accumulate(len(delivery.batch) for delivery in deliveries))
+        parts = (heard.part(start, end) for start, end in pairwise([0, *ends]))
+        return heard, [replace(delivery, batch=part) for delivery, part in zip(deliveries, parts, strict=True)]
 
     def _tell_isolated(self) -> None:
         isolated = self._rules.isolated

@@ -98,3 +98,29 @@ class SampleBatch:
             strict=True,
         )
         return [Sample(point, source, gateway, value, Quality(code)) for point, source, gateway, value, code in columns]
+
+    def not_before(self, floor_ns: int | npt.NDArray[np.int64]) -> SampleBatch:
+        """Return the samples with gateway times that tell their order: earlier ones count right after ``floor_ns``.
+
+        Of samples of one point that would have one time, each counts a nanosecond after the one before it, so that
+        nobody has to know more than the times to tell in what order they came.
+        """
+        order = np.argsort(self.point, kind="stable")
+        point = self.point[order]
+        is_first = np.append(True, np.diff(point) != 0)[: len(point)]
+        place = np.arange(len(point))
+        start = place[is_first][np.cumsum(is_first) - 1]
+        gateway_ns = np.where(self.gateway_time_ns < floor_ns, floor_ns + 1, self.gateway_time_ns)
+        times = gateway_ns[order] - (place - start)
+        for first, end in zip(*_groups(is_first), strict=True):
+            np.maximum.accumulate(times[first:end], out=times[first:end])
+        gateway_ns[order] = times + (place - start)
+        return SampleBatch(self.point, self.source_time_ns, gateway_ns, self.value, self.quality)
+
+
+def _groups(is_first: npt.NDArray[np.bool_]) -> tuple[list[int], list[int]]:
+    """Return where groups of more than one begin and end."""
+    starts = np.flatnonzero(is_first)
+    ends = np.append(starts[1:], len(is_first))
+    several = ends - starts > 1
+    return starts[several].tolist(), ends[several].tolist()

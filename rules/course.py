@@ -57,6 +57,8 @@ class Course:
         self._is_virtual = _flags(network.virtual_points)
         self._is_watched = _flags(watched.keys)
         self._parts: list[Evaluation] = []
+        self.reached_ns = kernel.UNSEEN
+        """Before this instant signals have decided everything."""
 
     @property
     def next_deadline_ns(self) -> int:
@@ -67,6 +69,11 @@ class Course:
     def reads(self, batch: SampleBatch) -> bool:
         """Tell whether any sample of a batch concerns a signal, or has the key of a virtual point by mistake."""
         return bool(np.take(self._is_read, batch.point, mode="clip").any())
+
+    def earliest_ns(self, batch: SampleBatch, others_ns: int) -> npt.NDArray[np.int64]:
+        """Return for each sample of a batch when it can still count, ``others_ns`` for those that no signal reads."""
+        is_read = np.take(self._is_read, batch.point, mode="clip")
+        return np.where(is_read, max(self.reached_ns, others_ns), others_ns)
 
     def take(self, batch: SampleBatch) -> Evaluation:
         """Take a batch that concerns signals."""
@@ -103,6 +110,7 @@ class Course:
     def _pass(self, until_ns: int) -> None:
         """Let all happen that happens before the samples of an instant."""
         network = self._network
+        self.reached_ns = max(self.reached_ns, until_ns)
         while True:
             if network.clock_ns < until_ns:
                 self._settle()

@@ -76,6 +76,7 @@ class RuleEngine:
         if before is not None:
             take_over(program, before.program, now_ns)
         self._course = self._course_of(program)
+        self._reached_ns = now_ns
         begin(program, self._fold, past=past, now_ns=now_ns, before=before.running if before else None)
 
     @property
@@ -92,6 +93,21 @@ class RuleEngine:
             earliest = min(earliest, self._course.next_deadline_ns)
         return earliest if earliest < kernel.NEVER else None
 
+    def as_heard(self, batch: SampleBatch) -> SampleBatch:
+        """Return samples with the gateway's times at which they count: none comes before what time alone has decided.
+
+        A sample that was still on its way while the rules moved on, or that urgent ones overtook, is heard right after
+        the instant that they had reached. Whoever keeps samples keeps them so: then a back-test hears them in the order
+        in which they were heard live.
+        """
+        if not len(batch):
+            return batch
+        reached_ns = self._reached_ns if self._course is None else max(self._reached_ns, self._course.reached_ns)
+        if int(batch.gateway_time_ns.min()) >= reached_ns:
+            return batch
+        floor_ns = self._reached_ns if self._course is None else self._course.earliest_ns(batch, self._reached_ns)
+        return batch.not_before(floor_ns)
+
     def evaluate(self, batch: SampleBatch) -> Evaluation:
         """Take samples in the order they arrived, and return what they changed."""
         if self._course is None:
@@ -102,6 +118,7 @@ class RuleEngine:
 
     def sweep(self, now_ns: int) -> Evaluation:
         """Finish delays and silences that are over although no sample came."""
+        self._reached_ns = max(self._reached_ns, now_ns)
         if self._course is None:
             return self._fold.take(self._swept(now_ns))
         return self._course.sweep(now_ns)

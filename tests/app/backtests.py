@@ -14,6 +14,7 @@ from app.backtest.jobs import UNFINISHED, Job, Jobs
 from facility.clock import NS_PER_S, VirtualClock
 from facility.history.days import GRACE_NS, NS_PER_DAY
 from facility.history.duckdb_history import DuckDbHistory
+from facility.history.history import History
 from facility.samples import SampleBatch
 from tests.facilities import small_facility
 
@@ -45,7 +46,7 @@ def written(folder: Path, samples: SampleBatch | None = None) -> DuckDbHistory:
 
 
 @contextmanager
-def running_jobs(history: DuckDbHistory, folder: Path) -> Iterator[Jobs]:
+def running_jobs(history: History, folder: Path) -> Iterator[Jobs]:
     jobs = Jobs(history, folder, VirtualClock(END_NS))
     jobs.start()
     try:

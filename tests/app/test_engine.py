@@ -245,6 +245,18 @@ def test_time_alone_decides_nothing_that_a_waiting_sample_may_decide(plant: Plan
     assert plant.count("alarm_episode") == 0
 
 
+def test_a_reading_that_was_on_its_way_while_time_went_on_is_kept_as_it_was_heard(plant: Plant) -> None:
+    slow, also_slow = plant.delivery("slow", pump=90.0), plant.delivery("also slow", pump=91.0)
+    plant.clock.advance(5)
+    plant.engine.step([])
+    plant.engine.step([slow, also_slow])
+    plant.keeper.step()
+    point = next(p.key for p in plant.facility.points.values() if p.asset_id == PUMP)
+    kept = plant.history.read(point, START_NS, START_NS + NS_PER_S, 10)
+    assert kept.gateway_time_ns.tolist() == [START_NS + 5 * NS_PER_S + 1, START_NS + 5 * NS_PER_S + 2]
+    assert plant.acknowledged == ["slow", "also slow"]
+
+
 def test_a_restart_continues_a_running_delay_instead_of_beginning_anew(tmp_path: Path) -> None:
     facility = small_facility()
     smoke = facility.rules[SMOKE]

@@ -193,6 +193,34 @@ def test_neither_cuts_nor_sweeps_change_anything(
     assert lines(said) == lines(whole)
 
 
+@given(
+    plan=plans(_OWN | _SILENCES | _QUANTITIES | _JOINED),
+    samples=days(),
+    ways_s=st.lists(st.sampled_from([0.0, 0.0, 0.5, 2.0, 8.0, -1.0]), min_size=40, max_size=40),
+    waits_s=st.lists(st.sampled_from([0.0, 0.0, 0.5, 4.0]), min_size=40, max_size=40),
+)
+@settings(max_examples=100, deadline=None)
+def test_what_was_overtaken_on_its_way_comes_again_as_it_was_heard(
+    plan: Plan, samples: list[Sample], ways_s: list[float], waits_s: list[float]
+) -> None:
+    """Samples are on their way to the gateway and from there to the rules for as long as it happens to be."""
+    came = sorted(
+        (each.gateway_time_ns + round(wait_s * S), each._replace(source_time_ns=each.source_time_ns - round(way_s * S)))
+        for each, way_s, wait_s in zip(samples, ways_s, waits_s, strict=False)
+    )
+    end_ns = came[-1][0] + 200 * S
+    live = RuleEngine(plan.facility(), now_ns=0, fast=kernel.plain)
+    said, kept = [], []
+    for now_ns, sample in came:
+        heard = live.as_heard(SampleBatch.of([sample]))
+        kept += heard.rows()
+        said += [live.evaluate(heard), live.sweep(now_ns)]
+    said.append(live.sweep(end_ns))
+    kept.sort(key=lambda sample: (sample.gateway_time_ns, sample.point, sample.source_time_ns))
+    again = RuleEngine(plan.facility(), now_ns=0, fast=kernel.plain)
+    assert lines([again.evaluate(SampleBatch.of(kept)), again.sweep(end_ns)]) == lines(said)
+
+
 class Life:
     """An engine with what a disk holds of it, and a history."""
 

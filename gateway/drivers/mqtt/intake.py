@@ -131,10 +131,13 @@ class Intake:
         status.errors += bad
         if bad < len(samples):
             status.last_good_ns = self._config.clock.now_ns()
+        batch = SampleBatch.of(samples)
+        if len({sample.point for sample in samples}) < len(samples):
+            batch = batch.not_before(0)  # a burst has one time, and tells of a point in an order
         self._config.deliver(
             Delivery(
                 connection_id=status.connection_id,
-                batch=SampleBatch.of(samples),
+                batch=batch,
                 events=tuple(events),
                 acknowledge=acknowledge,
             )
