@@ -64,13 +64,16 @@ function FixedLimit({ limit, y, column }: LimitProps) {
       <span
         className="limit-label"
         data-below={y < LABEL_PX || undefined}
-        style={{ right: `${column * 92 + 4}px` }}
+        style={{ right: labelRight(column) }}
       >
         {limit.label}
       </span>
     </div>
   );
 }
+
+/** A chart whose labels are wider sets the pitch of their columns. */
+const labelRight = (column: number) => `calc(var(--label-column, 92px) * ${column} + 4px)`;
 
 const within = (y: number, height: number) => Math.min(height, Math.max(0, y));
 
@@ -136,7 +139,7 @@ function MovableLimit({ limit, y, column, valueAt, onHold, onChange, onCommit }:
       onPointerCancel={end}
       onKeyDown={onKeyDown}
     >
-      <span className="limit-label" style={{ right: `${column * 92 + 4}px` }}>
+      <span className="limit-label" style={{ right: labelRight(column) }}>
         {limit.label} {rules.words(limit.value)}
         <span className="limit-grip" aria-hidden="true">
           ↕

@@ -1,6 +1,14 @@
 import { useComputedColorScheme } from "@mantine/core";
 import { useReducedMotion } from "@mantine/hooks";
-import { type KeyboardEvent, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import {
+  type KeyboardEvent,
+  type ReactNode,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+  useSyncExternalStore,
+} from "react";
 import { useTranslation } from "react-i18next";
 import type { Point } from "../../api/types";
 import { useLanguage } from "../../i18n";
@@ -28,6 +36,8 @@ interface Props {
   limits: readonly LimitLine[];
   onLimitChange?: (id: string, value: number) => void;
   onLimitCommit?: (id: string, value: number) => void;
+  /** Something else above the plot, in step with it; undefined: nothing. */
+  above?: ((plot: Plot) => ReactNode) | undefined;
   /** Undefined: no strip of marks above the plot. */
   marks?: Marks | undefined;
   onAlarm?: (id: number) => void;
@@ -65,6 +75,7 @@ export function TrendChart(props: Props) {
       tabIndex={0}
       onKeyDown={onKeyDown}
     >
+      {plot && props.above?.(plot)}
       {marks && plot && (
         <MarkLayer
           plot={plot}
