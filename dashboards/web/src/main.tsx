@@ -22,6 +22,7 @@ import "./styles/alarms.css";
 import "./styles/pages.css";
 import "./styles/rules.css";
 import "./styles/trend.css";
+import "./styles/tuning.css";
 
 import { MantineProvider } from "@mantine/core";
 import { Notifications } from "@mantine/notifications";

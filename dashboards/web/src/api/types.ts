@@ -35,8 +35,25 @@ export type RuleChange = Schemas["RuleChangeView"];
 export type RuleChangeDetail = Schemas["RuleChangeDetail"];
 export type ChangeState = Schemas["ChangeState"];
 
+export type Figures = Schemas["FiguresView"];
+/** A draft beside the live rule. */
+export type Tried = Schemas["TryView"];
+/** When it was raised, when it cleared (null: it stood at the end), how urgent it became; in milliseconds UTC. */
+export type Episode = Tried["live_episodes"][number];
+export type Suggestion = Schemas["SuggestionView"];
+export type Candidate = Schemas["CandidateView"];
+export type Backtest = Schemas["BacktestView"];
+
 /** What a rule holds its points against, as rule files write it; which keys it has depends on its type. */
-export type ConditionContent = { type: string; limits?: LimitContents; [key: string]: unknown };
+export type ConditionContent = {
+  type: string;
+  limits?: LimitContents;
+  deadband?: number;
+  /** Of a forecast. */
+  limit?: number;
+  direction?: string;
+  [key: string]: unknown;
+};
 export type LimitContents = Partial<Record<LimitSide, LimitContent>>;
 export type LimitContent = { value?: number; point?: string; offset?: number; [key: string]: unknown };
 export type LimitSide = "low_low" | "low" | "high" | "high_high";
@@ -51,6 +68,7 @@ export type RuleContent = {
   corrective_action: LocalText;
   consequence_class: string;
   time_to_respond_min: number;
+  only_when?: string | null;
   [key: string]: unknown;
 };
 

@@ -1,6 +1,7 @@
 import { rulesEn } from "./rules.en";
 import type { Texts } from "./texts";
 import { trendEn } from "./trend.en";
+import { tuningEn } from "./tuning.en";
 
 /** Every text of the console in English; `zh.ts` must have the same keys, which the compiler checks. */
 export const en = {
@@ -289,6 +290,7 @@ export const en = {
   quality: { good: "good", uncertain: "uncertain", bad: "bad", none: "no sample" },
   trend: trendEn,
   rule: rulesEn,
+  tuning: tuningEn,
   age: { seconds: "{{n}} s", minutes: "{{n}} min", hours: "{{n}} h", days: "{{n}} d" },
   gateway: {
     title: "Gateway connections",

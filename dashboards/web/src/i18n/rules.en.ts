@@ -77,7 +77,7 @@ export const rulesEn = {
   off: "Off",
   open: "Waiting for review",
   tune: "Tune…",
-  look: "Try on history…",
+  look: "See on history…",
   switchOff: "Switch off…",
   switchOn: "Switch on again…",
   secondReview: "Nothing changes before a second engineer has agreed.",

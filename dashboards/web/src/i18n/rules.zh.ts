@@ -74,7 +74,7 @@ export const rulesZh: Texts<typeof rulesEn> = {
   off: "已停用",
   open: "等待审核",
   tune: "调整……",
-  look: "在历史上试算……",
+  look: "在历史上查看……",
   switchOff: "停用……",
   switchOn: "重新启用……",
   secondReview: "须经另一名工程师同意后才会生效。",

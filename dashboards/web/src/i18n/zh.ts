@@ -1,6 +1,7 @@
 import type { Translation } from "./en";
 import { rulesZh } from "./rules.zh";
 import { trendZh } from "./trend.zh";
+import { tuningZh } from "./tuning.zh";
 
 /** Every text of the console in Chinese. */
 export const zh: Translation = {
@@ -283,6 +284,7 @@ export const zh: Translation = {
   quality: { good: "良好", uncertain: "存疑", bad: "不良", none: "无采样" },
   trend: trendZh,
   rule: rulesZh,
+  tuning: tuningZh,
   age: { seconds: "{{n}} 秒", minutes: "{{n}} 分", hours: "{{n}} 时", days: "{{n}} 天" },
   gateway: {
     title: "网关连接",

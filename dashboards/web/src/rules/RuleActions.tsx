@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import { useNavigate } from "react-router";
+import { Link, useNavigate } from "react-router";
 import { sessionQuery } from "../api/queries";
 import type { RuleDetail } from "../api/types";
 import { Dialog } from "../shell/Dialog";
@@ -25,6 +25,9 @@ export function RuleActions({ rule }: { rule: RuleDetail }) {
   return (
     <>
       <div className="actions">
+        <Link className="button primary" to={`/rules/${rule.id}/tune`}>
+          {may ? t("rule.tune") : t("rule.look")}
+        </Link>
         {may && (
           <button type="button" className="button" onClick={() => setAsking(true)}>
             {words}

@@ -76,3 +76,10 @@ export function unitOf(key: string, unit: string): string {
   if (key.endsWith("_h")) return "h";
   return IN_UNIT.has(key) ? unit : "";
 }
+
+/** Tell whether two definitions say the same; one that is written as absent is absent. */
+export function sameContent(a: RuleContent, b: RuleContent): boolean {
+  const written = (content: RuleContent) =>
+    JSON.stringify(content, (_key, value: unknown) => (value === null ? undefined : value));
+  return written(a) === written(b);
+}

@@ -7,6 +7,7 @@ import { OverviewPage } from "../overview/OverviewPage";
 import { ChangesPage } from "../rules/ChangesPage";
 import { RulesPage } from "../rules/RulesPage";
 import { TrendPage } from "../trend/page/TrendPage";
+import { TuningPage } from "../tuning/TuningPage";
 import { Frame } from "./Frame";
 import { LostPage } from "./LostPage";
 
@@ -22,6 +23,7 @@ export const router = createBrowserRouter([
       { path: "work-orders/:orderId?", element: <OrdersPage /> },
       { path: "trend", element: <TrendPage /> },
       { path: "rules/:ruleId?", element: <RulesPage /> },
+      { path: "rules/:ruleId/tune", element: <TuningPage /> },
       { path: "rule-changes/:changeId?", element: <ChangesPage /> },
       { path: "gateway", element: <GatewayPage /> },
       { path: "*", element: <LostPage /> },
