@@ -148,12 +148,15 @@ def _point_rows(description: SiteDescription) -> list[Row]:
 
 
 def _rule_rows(description: SiteDescription, keys: Mapping[tuple[str, str], int]) -> list[Row]:
+    # Assets without overrides share their class's definitions, which are written out once.
+    shared = {id(each): each for rules in description.rules.values() for each in rules.values()}
+    written = {key: definition.model_dump(mode="json") for key, definition in shared.items()}
     return [
         {
             "asset_id": asset_id,
             "name": name,
             "point_key": keys[asset_id, definition.point],
-            "definition": definition.model_dump(mode="json"),
+            "definition": written[id(definition)],
             "position": position,
         }
         for asset_id, rules in description.rules.items()
