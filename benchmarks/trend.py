@@ -21,7 +21,7 @@ from playwright.async_api import CDPSession, Page, ViewportSize, WebSocketRoute,
 
 from facility.clock import NS_PER_MS
 from people.model import Role
-from tests.dashboards.browser import chromium, log_in, open_page
+from tests.dashboards.browser import PATIENCE_MS, chromium, log_in, open_page
 from tests.dashboards.running_api import PASSWORD, RunningApi, running_api
 from tests.dashboards.tower_past import HOUR_S, harbour_tower, record
 
@@ -121,6 +121,7 @@ async def measure(api: RunningApi) -> dict[str, Any]:
         page.on("request", lambda request: asked.append(request.url))
         began = time.monotonic()
         await page.goto(f"/trend?points={','.join(POINTS)}&from=now-{HOUR_S}&to=now")
+        expect.set_options(timeout=PATIENCE_MS)
         for line in range(len(POINTS)):
             row = page.get_by_role("region", name="Values").locator("tbody tr").nth(line)
             await expect(row.get_by_role("cell").nth(2)).not_to_have_text("—")

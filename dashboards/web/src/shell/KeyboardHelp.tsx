@@ -18,6 +18,14 @@ const KEYS = [
   [["?"], "help"],
 ] as const;
 
+const TREND_KEYS = [
+  [["←", "→", "Shift ←"], "pan"],
+  [["+", "−"], "zoom"],
+  [[",", "."], "cursor"],
+  [["Backspace", "0"], "back"],
+  [["End"], "live"],
+] as const;
+
 export function KeyboardHelp() {
   const { t } = useTranslation();
   const [opened, { open, close }] = useDisclosure(false);
@@ -27,19 +35,35 @@ export function KeyboardHelp() {
       <table className="help-table">
         <tbody>
           {KEYS.map(([keys, what]) => (
-            <tr key={what}>
-              <td>
-                {keys.map((key) => (
-                  <kbd key={key} className="key">
-                    {key}
-                  </kbd>
-                ))}
-              </td>
-              <td>{t(`help.${what}`)}</td>
-            </tr>
+            <KeyRow key={what} keys={keys} words={t(`help.${what}`)} />
+          ))}
+        </tbody>
+        <tbody>
+          <tr>
+            <th scope="rowgroup" colSpan={2}>
+              {t("trend.help.title")}
+            </th>
+          </tr>
+          {TREND_KEYS.map(([keys, what]) => (
+            <KeyRow key={what} keys={keys} words={t(`trend.help.${what}`)} />
           ))}
         </tbody>
       </table>
     </Dialog>
+  );
+}
+
+function KeyRow({ keys, words }: { keys: readonly string[]; words: string }) {
+  return (
+    <tr>
+      <td>
+        {keys.map((key) => (
+          <kbd key={key} className="key">
+            {key}
+          </kbd>
+        ))}
+      </td>
+      <td>{words}</td>
+    </tr>
   );
 }

@@ -27,7 +27,8 @@ export function Legend({ shown, loader, keeper, cursor, onRemove }: Props) {
   const pointed = useSyncExternalStore(cursor.subscribe, () => cursor.atMs);
   const edge = useSyncExternalStore(keeper.subscribe, () => keeper.view.toMs);
   useSyncExternalStore(loader.subscribe, () => loader.version);
-  const at = pointed ?? edge;
+  // The server's clock, newly heard, may stand a little before the edge: nothing is known of what is yet to come.
+  const at = pointed ?? Math.min(edge, loader.now());
   return (
     <table className="table trend-legend">
       <thead>
