@@ -11,7 +11,6 @@ import numpy as np
 
 from facility.conditions import Condition
 from facility.errors import ConfigurationError, Mistake, WatchkeeperError
-from facility.garbage import collector_at_rest
 from facility.model import Facility, Point, Rule
 from facility.priority import Priority
 from facility.quality import Quality
@@ -47,7 +46,6 @@ class Program:
         return {row.owner.key: row.owner.fingerprint for row in self.rows}
 
 
-@collector_at_rest()
 def compile_facility(facility: Facility, baselines: Mapping[int, Baseline] = NOTHING_LEARNED) -> Program:
     """Turn all rules and maintenance plans into columns.
 

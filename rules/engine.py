@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
+from facility.garbage import collector_at_rest
 from facility.model import Facility
 from facility.samples import SampleBatch
 from rules import kernel
@@ -37,6 +38,7 @@ class RuleEngine:
     Samples of points that no rule watches, and of unknown points, are ignored.
     """
 
+    @collector_at_rest()
     def __init__(
         self,
         facility: Facility,
