@@ -6,7 +6,7 @@ InfluxQL, since InfluxDB 1, 2 and 3 all answer it at ``/query``, while Flux is k
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -179,7 +179,8 @@ class InfluxHistory:
                     for point, since_ns in asked
                 )
             )
-            for (point, _), series in zip(asked, answers, strict=True):
+            # A server that only takes line protocol (VictoriaMetrics) gives one answer to all questions.
+            for (point, _), series in zip(asked, answers, strict=False):
                 rows = _rows(series)
                 if rows:
                     yield _batch(point, rows)
@@ -213,7 +214,12 @@ class InfluxHistory:
         for result in results:
             if "error" in result:
                 raise HistoryUnavailableError(self._url, result["error"])
-        return [result.get("series", []) for result in results]
+        return [[series for series in result.get("series", []) if _is_in_time(series)] for result in results]
+
+
+def _is_in_time(series: Mapping[str, Any]) -> bool:
+    """Tell a series from what a server answers that only takes line protocol (VictoriaMetrics): a list of databases."""
+    return bool(series.get("columns", [""])[0] == "time")
 
 
 def _rows(series: Sequence[dict[str, Any]]) -> list[Sequence[Any]]:

@@ -45,7 +45,7 @@ def _parsed(text: str) -> object:
         ("{min: 600}", "a number needs both limits; write min: … and max: …"),
         ("{min: 1480, max: 600}", "min 1480 must be below max 600"),
         ("{min: 0, max: 99999}", "0 to 99999 leaves the class's range; stay within 0 to 6000"),
-        ("{min: 600, max: .inf}", "min 600 must be below max inf"),
+        ("{min: 600, max: .inf}", "inf does not fit: input should be a finite number"),
         ("{min: 600, max: 1480, safe: 100}", "100.0 is not between min and max; write a number that is"),
         ("{min: 600, max: 1480, safe: fast}", "'fast' is not between min and max; write a number that is"),
         ("{min: 600, max: 1480, states: [a]}", "'states' means nothing for a number; write its min and max"),
