@@ -6,7 +6,9 @@ each day as it lies on disk, by point and time; rules for which something is com
 take everything in the order of arrival. No sweep changes a transition, so one at the very end is enough.
 
 Rules begin to watch before the period, for as long as their windows and delays look back, and then say what they would
-have said by its first instant. Where the history has nothing from before, nobody watched: they begin with the period.
+have said by its first instant. What points had said last before that holds, as long as it is no older than a day: a
+door that reports when it moves stands open meanwhile. Where the history has nothing from before, nobody watched: rules
+begin with the period.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from facility.conditions import Coincidence, Composite
 from facility.expression import names_in
 from facility.history.days import NS_PER_DAY
 from facility.model import Facility, Rule
+from facility.quality import BAD_FROM
 from facility.samples import SampleBatch
 from rules.baseline import Baseline
 from rules.compile import compile_facility
@@ -34,6 +37,10 @@ from rules.spans import SpanEngine, Spans
 
 LEAST_WARM_UP_S: Final = 3_600.0
 """Rules watch for at least so long before the period: a value inside a deadband says nothing by itself."""
+
+
+STANDS_NS: Final = NS_PER_DAY
+"""For so long before rules begin to watch, the newest sample of each point is looked for."""
 
 
 class Order(StrEnum):
@@ -79,6 +86,10 @@ class Reading:
     points: frozenset[int]
     look_back_ns: int
     """How long before the period the rules have to watch."""
+
+    def start_ns(self, period: Period) -> int:
+        """Return the source time from which on the rules watch."""
+        return period.start_ns - self.look_back_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,9 +249,31 @@ def _remembers_s(rule: Rule) -> float:
 
 
 def _batches(reading: Reading, period: Period, read: Read) -> Iterator[SampleBatch]:
-    start_ns = period.start_ns - reading.look_back_ns
+    start_ns = reading.start_ns(period)
+    before = _newest(read(reading.points, start_ns - STANDS_NS, start_ns, reading.order))
+    if len(before):
+        yield before if reading.order is Order.POINT else before.not_before(start_ns - 1)  # no clock ticks for a day
     for batch in read(reading.points, start_ns, period.end_ns, reading.order):
         yield as_they_arrived(batch) if reading.order is Order.POINT else batch
+
+
+def _newest(batches: Iterable[SampleBatch]) -> SampleBatch:
+    """Return the newest sample of each point and, where that is bad, its newest usable one before it."""
+    newest = usable = SampleBatch.of([])
+    for batch in batches:
+        newest = _last_of_each(SampleBatch.concatenate([newest, batch]))
+        usable = _last_of_each(SampleBatch.concatenate([usable, batch.where(batch.quality < BAD_FROM)]))
+    bad = newest.where(newest.quality >= BAD_FROM)
+    found = SampleBatch.concatenate([usable, bad])
+    order = np.argsort(found.gateway_time_ns, kind="stable")
+    return SampleBatch(*(getattr(found, column)[order] for column in SampleBatch.__slots__))
+
+
+def _last_of_each(batch: SampleBatch) -> SampleBatch:
+    """Return the sample of each point with the newest source time, of several the one that arrived last."""
+    order = np.lexsort((batch.gateway_time_ns, batch.source_time_ns, batch.point))
+    last = order[np.flatnonzero(np.diff(batch.point[order], append=-1))]
+    return SampleBatch(*(getattr(batch, column)[last] for column in SampleBatch.__slots__))
 
 
 def _began_ns(first: SampleBatch, period: Period) -> int:
@@ -269,7 +302,7 @@ class _Place:
     def __init__(self, reading: Reading, period: Period) -> None:
         self._order = reading.order
         self._points = np.array(sorted(reading.points), np.int64)
-        self._start_ns, self._end_ns = period.start_ns - reading.look_back_ns, period.end_ns
+        self._start_ns, self._end_ns = reading.start_ns(period), period.end_ns
 
     def share(self, batch: SampleBatch) -> float:
         """Return how much of the history is behind with this batch."""

@@ -149,8 +149,9 @@ class TryTask:
             raise AssertionError("a preview has a draft")  # whoever plans it gives one
         yield try_view(live, draft, samples=samples, period=self.work.period)
 
-    def _read(self, points: Collection[int], _start_ns: int, end_ns: int, _order: Order) -> Iterable[SampleBatch]:
-        wanted = self.samples.where(self.samples.source_time_ns < end_ns)
+    def _read(self, points: Collection[int], start_ns: int, end_ns: int, _order: Order) -> Iterable[SampleBatch]:
+        source_ns = self.samples.source_time_ns
+        wanted = self.samples.where((source_ns >= start_ns) & (source_ns < end_ns))
         return [wanted] if len(wanted) and points else []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
@@ -13,9 +14,10 @@ from hypothesis import strategies as st
 
 from alarms.performance import EpisodeLog, Episodes
 from facility.clock import NS_PER_S
-from facility.conditions import Composite, Condition, WindowStatistic
+from facility.conditions import Composite, Condition, Deviation, WindowStatistic
 from facility.history.days import NS_PER_DAY
 from facility.model import Facility
+from facility.quality import Quality
 from facility.samples import Sample, SampleBatch
 from rules import kernel
 from rules.backtest import (
@@ -37,8 +39,12 @@ from rules.compiled import compiled
 from rules.engine import RuleEngine
 from rules.events import RuleTransition
 from rules.layout import Kernel
-from tests.rules.plant import MODE, TEMPERATURE, S, broken, hot, plant, sample, silent
+from tests.rules.plant import MODE, MODES, TEMPERATURE, S, broken, hot, plant, sample, silent
 from tests.rules.test_properties import days, plants
+from tests.rules.test_signal_properties import Plan
+from tests.rules.test_signal_properties import days as signal_days
+from tests.rules.test_signal_properties import plans as signal_plans
+from tests.rules.works import PRESSURE, SETPOINT, told, works
 
 START_NS = 20_000 * NS_PER_DAY
 
@@ -120,6 +126,41 @@ def test_what_stood_before_the_period_is_known_at_its_start() -> None:
     assert [(each.kind.value, each.at_ns // S) for each in found] == [("raised", 0), ("cleared", 5_000)]
 
 
+def test_a_door_that_was_left_open_hours_before_is_known_to_stand_open() -> None:
+    facility = plant([(MODE, broken("jammed"))])
+    story = [sample(1_000, MODES["jammed"], point=MODE), sample(50_000, MODES["running"], point=MODE)]
+    found = tried(facility, story, Period(start_ns=40_000 * S, end_ns=60_000 * S))
+    assert [(each.kind.value, each.at_ns // S) for each in found] == [("raised", 1_000), ("cleared", 50_000)]
+    longer_ago = Period(start_ns=NS_PER_DAY + 5_000 * S, end_ns=NS_PER_DAY + 9_000 * S)
+    assert tried(facility, story[:1], longer_ago) == []
+
+
+def test_a_set_point_that_nobody_has_moved_for_hours_still_holds() -> None:
+    deviation = Deviation.model_validate(
+        {"type": "deviation", "reference": "setpoint", "limits": {"high": {"value": 1}}}
+    )
+    facility = works({"too_high": (PRESSURE, deviation)})
+    lost = told(30_500, SETPOINT, math.nan, Quality.BAD_COMMUNICATION)
+    story = [told(1_000, SETPOINT, 400.0), told(41_000, PRESSURE, 6.0), told(42_000, PRESSURE, 4.5)]
+    period = Period(start_ns=40_000 * S, end_ns=60_000 * S)
+    found = tried(facility, story, period)
+    assert [(each.kind.value, each.at_ns // S) for each in found] == [("raised", 41_000), ("cleared", 42_000)]
+    assert tried(facility, [story[0], lost, *story[1:]], period) == []
+
+
+@given(plan=signal_plans(), samples=signal_days(), split=st.integers(0, 40))
+@settings(max_examples=60)
+def test_a_period_in_the_middle_of_a_run_says_what_was_said_live(plan: Plan, samples: list[Sample], split: int) -> None:
+    live = RuleEngine(plan.facility(), now_ns=0, fast=kernel.plain)
+    end_ns = samples[-1].gateway_time_ns + 200 * S
+    said = [*live.evaluate(SampleBatch.of(samples)).transitions, *live.sweep(end_ns).transitions]
+    start_ns = samples[min(split, len(samples) - 1)].gateway_time_ns
+    found = tried(plan.facility(), samples, Period(start_ns=start_ns, end_ns=end_ns))
+    assert by_rule(each for each in found if each.at_ns >= start_ns) == by_rule(
+        each for each in said if each.at_ns >= start_ns
+    )
+
+
 def test_silence_counts_from_the_period_where_history_has_nothing_before() -> None:
     facility = plant([(TEMPERATURE, silent(60))])
     found = tried(facility, [sample(100_030, 1)], Period(start_ns=100_000 * S, end_ns=100_080 * S))
@@ -157,7 +198,7 @@ def test_a_draft_runs_beside_the_live_rule_in_one_reading() -> None:
     ours = [each.rule_id for step in steps for each in step.transitions[0]]
     theirs = [each.rule_id for step in steps for each in step.transitions[1]]
     assert (ours, theirs) == ([2], [1])
-    assert reads == [([TEMPERATURE, MODE], Order.POINT)]
+    assert reads == 2 * [([TEMPERATURE, MODE], Order.POINT)]  # what stood before, and the period
     assert (steps[-1].share, sum(step.samples for step in steps)) == (1.0, 2)
 
 
