@@ -192,7 +192,11 @@ class EngineThread:
         self._history.put(deliveries)
 
     def _as_heard(self, deliveries: Sequence[Delivery]) -> tuple[SampleBatch, Sequence[Delivery]]:
-        """Return all samples with the times at which the rules hear them, and the deliveries to be kept with these."""
+        """Return all samples with the times at which the rules hear them, and the deliveries to be kept with these.
+
+        What a sender wants acknowledged has overtaken plain telemetry in the inbox, maybe of the same points.
+        """
+        deliveries = sorted(deliveries, key=_came_ns)
         came = SampleBatch.concatenate(delivery.batch for delivery in deliveries)
         heard = self._rules.as_heard(came)
         if heard is came:
@@ -260,6 +264,11 @@ class EngineThread:
             orders=tuple(orders),
             committed_ns=self._clock.now_ns(),
         )
+
+
+def _came_ns(delivery: Delivery) -> int:
+    """Return when the gateway had what a delivery brings; one without samples comes first."""
+    return int(delivery.batch.gateway_time_ns[0]) if len(delivery.batch) else 0
 
 
 def _event_row(event: DeviceEvent) -> DeviceEventRow:

@@ -70,10 +70,10 @@ class Course:
         """Tell whether any sample of a batch concerns a signal, or has the key of a virtual point by mistake."""
         return bool(np.take(self._is_read, batch.point, mode="clip").any())
 
-    def earliest_ns(self, batch: SampleBatch, others_ns: int) -> npt.NDArray[np.int64]:
-        """Return for each sample of a batch when it can still count, ``others_ns`` for those that no signal reads."""
+    def earliest_ns(self, batch: SampleBatch, others_ns: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return for each sample of a batch when it can still count, as ``others_ns`` says where no signal reads it."""
         is_read = np.take(self._is_read, batch.point, mode="clip")
-        return np.where(is_read, max(self.reached_ns, others_ns), others_ns)
+        return np.where(is_read, np.maximum(self.reached_ns, others_ns), others_ns)
 
     def take(self, batch: SampleBatch) -> Evaluation:
         """Take a batch that concerns signals."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
+import numpy.typing as npt
 
 from facility.garbage import collector_at_rest
 from facility.model import Facility
@@ -104,11 +105,17 @@ class RuleEngine:
         """
         if not len(batch):
             return batch
-        reached_ns = self._reached_ns if self._course is None else max(self._reached_ns, self._course.reached_ns)
-        if int(batch.gateway_time_ns.min()) >= reached_ns:
-            return batch
-        floor_ns = self._reached_ns if self._course is None else self._course.earliest_ns(batch, self._reached_ns)
-        return batch.not_before(floor_ns)
+        floor_ns = self._heard_ns(batch)
+        if self._course is not None:
+            floor_ns = self._course.earliest_ns(batch, floor_ns)
+        return batch.not_before(floor_ns) if (batch.gateway_time_ns < floor_ns).any() else batch
+
+    def _heard_ns(self, batch: SampleBatch) -> npt.NDArray[np.int64]:
+        """Return for each sample when the newest of its point arrived, or time alone decided if that was later."""
+        arrived = table_of(self._columns.points.whole)[:, kernel.ARRIVED]
+        is_known = (batch.point >= 0) & (batch.point < len(arrived))
+        newest = arrived[np.where(is_known, batch.point, 0)] if len(arrived) else np.zeros(len(batch), np.int64)
+        return np.maximum(np.where(is_known, newest, self._reached_ns), self._reached_ns)
 
     def evaluate(self, batch: SampleBatch) -> Evaluation:
         """Take samples in the order they arrived, and return what they changed."""

@@ -257,6 +257,25 @@ def test_a_reading_that_was_on_its_way_while_time_went_on_is_kept_as_it_was_hear
     assert plant.acknowledged == ["slow", "also slow"]
 
 
+def test_plain_telemetry_is_heard_before_what_was_acknowledged_later(plant: Plant) -> None:
+    plain = dataclasses.replace(plant.delivery("plain", pump=70.0), acknowledge=None)
+    plant.clock.advance(1)
+    plant.inbox.put(plain)
+    plant.inbox.put(plant.delivery("acknowledged", pump=90.0))
+    plant.engine.step(plant.inbox.take_all(0.0))
+    (commit,) = plant.commits
+    assert [each.value for each in commit.evaluation.transitions] == [90.0]
+    behind = dataclasses.replace(plant.delivery("behind", pump=91.0), acknowledge=None)
+    plant.clock.advance(1)
+    plant.engine.step([plant.delivery("before it", pump=92.0)], waiting_since_ns=int(behind.batch.gateway_time_ns[0]))
+    plant.engine.step([behind])
+    plant.keeper.step()
+    point = next(p.key for p in plant.facility.points.values() if p.asset_id == PUMP)
+    kept = plant.history.read(point, START_NS, START_NS + 9 * NS_PER_S, 10)
+    in_order = kept.value[np.argsort(kept.gateway_time_ns, kind="stable")]
+    assert in_order.tolist() == [70.0, 90.0, 92.0, 91.0]  # as the rules heard them
+
+
 def test_a_restart_continues_a_running_delay_instead_of_beginning_anew(tmp_path: Path) -> None:
     facility = small_facility()
     smoke = facility.rules[SMOKE]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -15,10 +14,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from app.demo.demo import SCENARIO_FILE, SITE_FILE, device_addresses
-from app.demo.field import Field
+from app.demo.demo import SCENARIO_FILE, SITE_FILE
+from app.demo.field import Outside
 from app.engine import Commit
-from app.surroundings import environment, free_port
+from app.surroundings import environment
 from app.system import System, flowing, open_system
 from facility.class_files import load_classes
 from facility.clock import NS_PER_MS, NS_PER_S
@@ -31,9 +30,10 @@ from facility.yaml_file import read_yaml
 from rules.baseline import fit
 from rules.events import RuleTransition
 from rules.learning import Learned, Lesson, lessons, save_learned
-from simulators.broker import BrokerAccount
 from simulators.scenario import Scenario, read_scenario
-from simulators.simulation import build_simulation
+from simulators.simulation import Simulation, build_simulation
+from tests.app.processes import addresses
+from tests.servers import mosquitto_in
 
 SPEED: Final = 60.0
 START_NS: Final = int(datetime(2026, 11, 27, 12, 0, tzinfo=UTC).timestamp()) * NS_PER_S
@@ -98,14 +98,12 @@ def lived_hour(folder: Path, *, seconds: float = HOUR_S, speed: float = SPEED, s
     """Let an hour pass, and keep the system open for whoever looks at it."""
     site_file = folder / "tower.yaml"
     site_file.write_text(yaml_text(_tower()), encoding="utf-8")
-    broker_port, account = free_port(socket.SOCK_STREAM), BrokerAccount.drawn()
-    clock = HourClock(START_NS, speed)
-    with environment(device_addresses(broker_port, account)):
+    clock, broker = HourClock(START_NS, speed), mosquitto_in(folder)
+    with broker.running(), environment(addresses(broker.port)):
         site = read_site(site_file, load_classes(), os.environ)
         simulations = [
             build_simulation(site, _scenario(), clock=clock, seed=seed, systems=[kind]) for kind in EquipmentSystem
         ]
-        devices = Field(simulations, broker_port=broker_port, account=account)
         said: list[RuleTransition] = []
 
         def on_commit(commit: Commit) -> None:
@@ -115,24 +113,25 @@ def lived_hour(folder: Path, *, seconds: float = HOUR_S, speed: float = SPEED, s
         _teach(settings, clock)
         with open_system(settings, clock=clock, on_commit=on_commit) as system:
             hour = Hour(system=system, start_ns=clock.now_ns(), transitions=said)
-            asyncio.run(_pass(system, devices, clock, seconds / speed))
+            asyncio.run(_pass(system, simulations, clock, seconds / speed))
             clock.tick()
             system.engine.step([])  # so that time has decided, too, all that samples of the last instant began
             hour.end_ns = clock.now_ns()
             yield hour
 
 
-async def _pass(system: System, devices: Field, clock: HourClock, wall_s: float) -> None:
-    outside = asyncio.create_task(devices.run(), name="field")
+async def _pass(system: System, simulations: Sequence[Simulation], clock: HourClock, wall_s: float) -> None:
+    """Let devices and system live; each kind of device on a loop and in a thread of its own, as in the demo."""
+    devices = [asyncio.create_task(Outside(simulation.run).run()) for simulation in simulations]
     try:
         async with flowing(system):
             clock.go()
-            devices.begin()
             await asyncio.sleep(wall_s)  # the hour itself, which real devices take
             clock.stop()
     finally:
-        outside.cancel()
-        await asyncio.gather(outside, return_exceptions=True)
+        for device in devices:
+            device.cancel()
+        await asyncio.gather(*devices, return_exceptions=True)
 
 
 def _scenario() -> Scenario:
