@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from operator import itemgetter
 from typing import TypeAlias
 
 from facility.priority import Priority
@@ -86,14 +87,26 @@ class Fold:
             records: From one call of the kernel.
             told: Evidence of rules that signals decide; ``None``: there are none.
         """
-        ordered = sorted(records, key=self._order)
-        due = [self._due(record) for record in ordered if record.code == kernel.PASSED]
-        changes = [record for record in ordered if record.code != kernel.PASSED]
-        transitions = [self._transition(list(group), told) for _, group in groupby(changes, key=self._order)]
+        ordered = self._ordered(records)
+        due = [self._due(record) for _, record in ordered if record.code == kernel.PASSED]
+        changes = [entry for entry in ordered if entry[1].code != kernel.PASSED]
+        groups = ([record for _, record in group] for _, group in groupby(changes, key=itemgetter(0)))
+        transitions = [self._transition(group, told) for group in groups]
         return Evaluation(transitions=tuple(filter(None, transitions)), due=tuple(due))
 
-    def _order(self, record: Record) -> tuple[int, int, str]:
-        return record.at, record.step, self._rows[record.row].owner.key
+    def _ordered(self, records: Iterable[Record]) -> list[tuple[tuple[int, int, str], Record]]:
+        """Put records in the order of time, with what they are ordered by.
+
+        A rule's rows may run on two clocks, the source's and the gateway's: its own records stay in the order of the
+        samples that made them.
+        """
+        newest: dict[str, int] = {}
+        ordered = []
+        for record in sorted(records, key=lambda record: (record.step, record.at)):
+            owner = self._rows[record.row].owner.key
+            newest[owner] = max(newest.get(owner, record.at), record.at)
+            ordered.append(((newest[owner], record.step, owner), record))
+        return sorted(ordered, key=itemgetter(0))
 
     def _due(self, record: Record) -> MeterDue:
         owner = self._rows[record.row].owner

@@ -379,3 +379,10 @@ def test_a_flood_of_the_same_bad_quality_is_as_quiet_as_good_samples() -> None:
     flood = [sample(second, math.nan, quality=LOST) for second in range(1, 2000)]
     assert story(engine.evaluate(SampleBatch.of(flood))) == [("raised", "bad_quality", 1)]
     assert [state.since_ns for state in engine.take_changed()] == [1 * S]
+
+
+def test_a_silence_that_ends_on_the_devices_clock_comes_after_the_loss_that_the_gateway_saw_before() -> None:
+    engine = RuleEngine(plant([(TEMPERATURE, untrusted(timeout_s=6))]), now_ns=0)
+    lost = sample(6, math.nan, quality=Quality.BAD_COMMUNICATION, late_s=0.5)
+    said = engine.evaluate(SampleBatch.of([lost, sample(6, 20, late_s=0.5)]))
+    assert story(said) == [("raised", "no_data", 6), ("cleared", "normal", 6.5)]
