@@ -111,6 +111,7 @@ class Course:
         """Let all happen that happens before the samples of an instant."""
         network = self._network
         self.reached_ns = max(self.reached_ns, until_ns)
+        network.begin_by(until_ns)
         while True:
             if network.clock_ns < until_ns:
                 self._settle()

@@ -39,6 +39,8 @@ class Network:
         """By slot, places of the junctions that read it."""
         self._timers: list[tuple[int, int]] = []
         self._armed = [kernel.NEVER] * len(self.clockworks)
+        self._begins_ns = kernel.NEVER
+        """When all that is timed begins at the latest; ``NEVER``: it began."""
         self._lay_out()
         self.levels = max((junction.level for junction in self.junctions), default=-1) + 1
         """How many levels of junctions there are."""
@@ -65,9 +67,9 @@ class Network:
         while self._timers:
             due_ns, number = self._timers[0]
             if due_ns == self._armed[number]:
-                return due_ns
+                return min(due_ns, self._begins_ns)
             heapq.heappop(self._timers)  # it is due at another time by now
-        return kernel.NEVER
+        return self._begins_ns
 
     def hear(self, key: int, source_ns: int, gateway_ns: int, value: float, quality: int) -> None:
         """Take a sample of the present instant."""
@@ -106,6 +108,18 @@ class Network:
             except Exception as error:  # noqa: BLE001  # one rule's mistake is not the others'
                 self.isolate(clockwork.owner, error)
             self._arm(number)
+
+    def begin_when_heard(self, latest_ns: int) -> None:
+        """Let all that is timed begin at the first instant that comes, which may be older than the engine."""
+        self._begins_ns = latest_ns
+
+    def begin_by(self, at_ns: int) -> None:
+        """Let all that is timed begin, if it waits to: an instant comes."""
+        if self._begins_ns == kernel.NEVER:
+            return
+        first_ns, self._begins_ns = min(at_ns, self._begins_ns), kernel.NEVER
+        for number in range(len(self.clockworks)):
+            self.begin(number, first_ns)
 
     def begin(self, number: int, at_ns: int) -> None:
         """Let something timed begin at an instant."""

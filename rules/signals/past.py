@@ -121,7 +121,8 @@ def _replay(network: Network, past: Past, now_ns: int, kept: Collection[str]) ->
     rows.sort(key=lambda row: row[2])
     last_ns = max(rows[-1][2] if rows else kernel.UNSEEN, network.clock_ns)
     if last_ns == kernel.UNSEEN:
-        last_ns = now_ns
+        network.begin_when_heard(now_ns)
+        return set()
     fresh = [number for number, each in enumerate(network.clockworks) if each.owner not in kept]
     waiting = sorted(
         ((last_ns - network.clockworks[number].timed.look_back_ns, number) for number in fresh), reverse=True

@@ -48,4 +48,4 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
         while data := await reader.read(4096):
             writer.write(data)
             await writer.drain()
-        writer.close()
+    writer.close()

@@ -132,7 +132,9 @@ async def test_a_dead_device_with_many_objects_is_given_up_after_a_few_requests(
         before = config.status.units["many"].timeouts
         panel.stop()
         await until(lambda: config.status.state is ConnectionState.DOWN)
-        assert config.status.units["many"].timeouts - before <= 14, "two readings of seven requests"
+        assert config.status.units["many"].timeouts - before <= 21, (
+            "the reading in which it died and two more, of seven requests each"
+        )
         await until(
             lambda: collector.last(200) is not None and collector.qualities(200)[-1] is Quality.BAD_COMMUNICATION
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
@@ -306,6 +306,16 @@ UNLIKE_ITSELF = _CONDITION.validate_python(
 
 
 @given(samples=days(bad=False), kills=st.dictionaries(st.integers(0, 39), st.integers(0, 3), max_size=12))
+@example(  # nothing that the chart reads was kept when the engine began, and what comes again is older than its start
+    samples=[
+        Sample(SETPOINT, S, S, 0.0, Quality.GOOD),
+        Sample(FLOW, S, S, 0.0, Quality.GOOD),
+        Sample(FLOW, 3 * S, 3 * S, 0.0, Quality.GOOD),
+        Sample(FLOW, 13 * S // 4, 13 * S // 4, 0.0, Quality.GOOD),
+        Sample(PRESSURE, 13 * S // 4, 13 * S // 4, 0.0, Quality.GOOD),
+    ],
+    kills={0: 0, 1: 1},
+)
 @settings(max_examples=60, deadline=None)
 def test_a_restart_changes_no_verdict_of_a_baseline(samples: list[Sample], kills: dict[int, int]) -> None:
     """A chart that is heard again differs from one that ran on by less than a float's last digits."""
