@@ -208,6 +208,21 @@ def needed(facility: Facility, tested: Collection[int]) -> frozenset[int]:
     return frozenset(found)
 
 
+def said_last(batches: Iterable[SampleBatch]) -> SampleBatch:
+    """Return the newest sample of each point and, where that is bad, its newest usable one before it.
+
+    They come in the order of arrival.
+    """
+    newest = usable = SampleBatch.of([])
+    for batch in batches:
+        newest = _last_of_each(SampleBatch.concatenate([newest, batch]))
+        usable = _last_of_each(SampleBatch.concatenate([usable, batch.where(batch.quality < BAD_FROM)]))
+    bad = newest.where(newest.quality >= BAD_FROM)
+    found = SampleBatch.concatenate([usable, bad])
+    order = np.argsort(found.gateway_time_ns, kind="stable")
+    return SampleBatch(*(getattr(found, column)[order] for column in SampleBatch.__slots__))
+
+
 def _named(facility: Facility, rule: Rule) -> list[int]:
     """Return the rules of its asset that a rule's expression names."""
     if not isinstance(rule.definition.condition, Composite):
@@ -250,23 +265,11 @@ def _remembers_s(rule: Rule) -> float:
 
 def _batches(reading: Reading, period: Period, read: Read) -> Iterator[SampleBatch]:
     start_ns = reading.start_ns(period)
-    before = _newest(read(reading.points, start_ns - STANDS_NS, start_ns, reading.order))
+    before = said_last(read(reading.points, start_ns - STANDS_NS, start_ns, reading.order))
     if len(before):
         yield before if reading.order is Order.POINT else before.not_before(start_ns - 1)  # no clock ticks for a day
     for batch in read(reading.points, start_ns, period.end_ns, reading.order):
         yield as_they_arrived(batch) if reading.order is Order.POINT else batch
-
-
-def _newest(batches: Iterable[SampleBatch]) -> SampleBatch:
-    """Return the newest sample of each point and, where that is bad, its newest usable one before it."""
-    newest = usable = SampleBatch.of([])
-    for batch in batches:
-        newest = _last_of_each(SampleBatch.concatenate([newest, batch]))
-        usable = _last_of_each(SampleBatch.concatenate([usable, batch.where(batch.quality < BAD_FROM)]))
-    bad = newest.where(newest.quality >= BAD_FROM)
-    found = SampleBatch.concatenate([usable, bad])
-    order = np.argsort(found.gateway_time_ns, kind="stable")
-    return SampleBatch(*(getattr(found, column)[order] for column in SampleBatch.__slots__))
 
 
 def _last_of_each(batch: SampleBatch) -> SampleBatch:

@@ -22,6 +22,7 @@ from app.backtest.worker import BACKGROUND, BESIDE_PEOPLE, BacktestFailedError, 
 from dashboards.backtest_schemas import SuggestionView
 from facility.history.history import History
 from facility.samples import SampleBatch
+from rules.backtest import STANDS_NS, said_last
 from rules.trial import Question
 
 MOST_SAMPLES: Final = 100_000
@@ -112,12 +113,16 @@ def newest_samples(
 ) -> tuple[SampleBatch, int]:
     """Return the newest samples of some points in the order of arrival, and from which source time on all are there.
 
-    Each point gives at most its share of ``most``; what others have from before a point's first is left out.
+    Each point gives at most its share of ``most``. What others have from before a point's first is left out, but for
+    what each point said last by then.
     """
     share = max(1, most // max(1, len(points)))
-    parts = [history.read(point, start_ns, end_ns, share) for point in sorted(points)]
-    first_ns = max((int(part.source_time_ns[0]) for part in parts if len(part) == share), default=start_ns)
-    found = SampleBatch.concatenate(parts)
-    found = found.where(found.source_time_ns >= first_ns)
+    parts = {point: history.read(point, start_ns, end_ns, share) for point in sorted(points)}
+    first_ns = max((int(part.source_time_ns[0]) for part in parts.values() if len(part) == share), default=start_ns)
+    silent = [point for point, part in parts.items() if not len(part) or part.source_time_ns[0] > first_ns]
+    earlier = [history.read(point, start_ns - STANDS_NS, start_ns, 1) for point in silent]
+    read = SampleBatch.concatenate([*earlier, *parts.values()])
+    is_earlier = read.source_time_ns < first_ns
+    found = SampleBatch.concatenate([said_last([read.where(is_earlier)]), read.where(~is_earlier)])
     order = np.lexsort((found.point, found.gateway_time_ns))
     return SampleBatch(*(getattr(found, column)[order] for column in SampleBatch.__slots__)), first_ns

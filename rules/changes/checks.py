@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from facility.class_checks import check_rule
+from facility.condition_checks import check_devices
+from facility.conditions import Coincidence
 from facility.equipment import EquipmentClass, RuleDefinition
 from facility.errors import ConfigurationError, Mistake
 from facility.grammar import Finding, check
@@ -76,13 +78,14 @@ def faults(facility: Facility, drafts: Sequence[Draft]) -> Iterator[Fault]:
     for number, draft in enumerate(drafts):
         by_asset[draft.asset_id].append(number)
     living = _living(facility, by_asset.keys())
+    classes = {asset.equipment_class.name: asset.equipment_class for asset in facility.assets.values()}
     for asset_id, numbers in by_asset.items():
         asset = facility.assets.get(asset_id)
         if asset is None:
             hint = did_you_mean(asset_id, facility.assets)
             yield from (Fault(number, (), f"there is no asset {asset_id!r}{hint}") for number in numbers)
         else:
-            yield from _asset_faults(asset, living[asset_id], {number: drafts[number] for number in numbers})
+            yield from _asset_faults(asset, living[asset_id], {number: drafts[number] for number in numbers}, classes)
 
 
 def refuse(faults: Iterable[Fault], addresses: Sequence[str]) -> None:
@@ -109,12 +112,18 @@ def _living(facility: Facility, asset_ids: Iterable[str]) -> dict[str, dict[str,
     return found
 
 
-def _asset_faults(asset: Asset, living: Mapping[str, RuleDefinition], drafts: Mapping[int, Draft]) -> Iterator[Fault]:
+def _asset_faults(
+    asset: Asset,
+    living: Mapping[str, RuleDefinition],
+    drafts: Mapping[int, Draft],
+    classes: Mapping[str, EquipmentClass],
+) -> Iterator[Fault]:
     after = {**living, **{draft.name: draft.definition for draft in drafts.values()}}
     rules = {name: definition for name, definition in after.items() if definition is not None}
     equipment = asset.equipment_class.model_copy(update={"rules": rules})
     for number, draft in drafts.items():
         yield from (Fault(number, *finding) for finding in _draft_findings(asset, equipment, draft))
+        yield from (Fault(number, *finding) for finding in _device_findings(living.get(draft.name), draft, classes))
     changed = {draft.name for draft in drafts.values()}
     first = next(iter(drafts))
     for name in rules.keys() - changed:  # which may refer to what is changed
@@ -134,3 +143,22 @@ def _draft_findings(asset: Asset, equipment: EquipmentClass, draft: Draft) -> It
             f"people may command {definition.point}; take it out of the asset's 'commands' in the site file first",
         )
     yield from check_rule(equipment, definition)
+
+
+def _device_findings(
+    live: RuleDefinition | None, draft: Draft, classes: Mapping[str, EquipmentClass]
+) -> Iterator[Finding]:
+    """Yield what is wrong with the devices of a coincidence; ``classes`` are those that the site has devices of.
+
+    A class file may name devices that this site lacks: then nobody has to mend that to change something else.
+    """
+    if draft.definition is None or (live is not None and _devices(live) == _devices(draft.definition)):
+        return
+    yield from check_devices(draft.definition, classes)
+
+
+def _devices(definition: RuleDefinition) -> tuple[str, str, list[str]] | None:
+    condition = definition.condition
+    if not isinstance(condition, Coincidence):
+        return None
+    return condition.devices, condition.device_point, condition.states

@@ -10,7 +10,10 @@ import pytest
 
 from app.backtest.previews import newest_samples
 from app.backtest.service import RunningBacktests, running_backtests
+from facility.clock import NS_PER_S
 from facility.history.days import NS_PER_DAY
+from facility.quality import Quality
+from facility.samples import Sample, SampleBatch
 from people.model import Role
 from tests.app.backtests import BEARING, END_NS, START_NS, reached, warm_days
 from tests.dashboards.running_api import RunningApi, running_api
@@ -123,6 +126,19 @@ def test_of_more_samples_than_can_be_tried_at_once_the_newest_are(tmp_path: Path
                 seen = tried(engineer, to_ms=PERIOD["from_ms"] + 10 * 86_400_000).json()
     assert (len(samples), seen["samples"]) == (100_000, 100_000)
     assert seen["from_ms"] == first_ns // 1_000_000 == PERIOD["from_ms"] + (10 * 86_400 - 500_000) * 1_000
+
+
+def test_a_preview_knows_what_stood_before_its_period(api: RunningApi) -> None:
+    """The leak was reported five hours before the period, and never again."""
+    told_ns = START_NS - 5 * 3_600 * NS_PER_S
+    leak = next(key for key, point in api.facility.points.items() if point.name == "seal_leak")
+    api.services.history.append(SampleBatch.of([Sample(leak, told_ns, told_ns, 1.0, Quality.GOOD)]))
+    api.services.history.commit()
+    with api.client(Role.ENGINEER) as engineer:
+        engineer.timeout = httpx.Timeout(60)
+        asked = PERIOD | {"definition": {"condition": {"type": "state", "states": ["leak"], "on_delay_s": 60}}}
+        seen = engineer.post(f"/api/rules/{SEAL_LEAK}/try", json=asked).json()
+    assert [episode[:2] for episode in seen["draft_episodes"]] == [[told_ns // 1_000_000 + 60_000, None]]
 
 
 def test_a_preview_after_its_process_died_starts_another(api: RunningApi) -> None:

@@ -126,6 +126,24 @@ def test_every_mistake_is_told_with_its_rule_and_place_and_nothing_is_written(ho
         assert repository.change_page(connection, state=None, limit=10, offset=0) == ([], 0)
 
 
+@pytest.mark.parametrize(
+    ("devices", "message"),
+    [
+        ({"devices": "pmup"}, "there is no class 'pmup'; did you mean 'pump'?"),
+        ({"device_point": "runing"}, "pump has no point 'runing'; did you mean 'running'?"),
+        ({"states": ["spinning"]}, "running has no state 'spinning'; "),
+    ],
+)
+def test_a_coincidence_counts_devices_that_the_site_has(house: House, devices: dict[str, object], message: str) -> None:
+    condition = {"type": "coincidence", "devices": "pump", "device_point": "running", "states": ["running"], "count": 2}
+    wanted = Wanted(
+        asset_id="pump-1", name="both_run", base=0, definition={**definition(), "condition": {**condition, **devices}}
+    )
+    with pytest.raises(ConfigurationError) as caught:
+        house.propose("ada", wanted)
+    assert [mistake.message for mistake in caught.value.mistakes if message in mistake.message]
+
+
 def test_a_life_safety_rule_does_not_watch_what_people_command(house: House) -> None:
     commanded = site_text(BOTH).replace("address: {unit: 1}", "address: {unit: 1}, commands: [speed_setpoint]")
     house.import_site(commanded)
