@@ -83,6 +83,23 @@ def check_devices(rule: RuleDefinition, classes: Mapping[str, EquipmentClass]) -
         yield ("condition", *place), message
 
 
+def possible_values(
+    equipment: EquipmentClass, rule: RuleDefinition, point: PointDefinition
+) -> tuple[float, float] | None:
+    """Return the values that the quantity of limits can have at all; ``None``: any."""
+    match rule.condition:
+        case Threshold() | WindowStatistic():
+            return point.range
+        case CounterIncrease():
+            return 0.0, math.inf
+        case Deviation(reference=name):
+            reference = equipment.points.get(name)
+            if reference is None or point.range is None or reference.range is None or point.unit != reference.unit:
+                return None
+            return point.range[0] - reference.range[1], point.range[1] - reference.range[0]
+    return None
+
+
 def _wrong_kind(rule: RuleDefinition, point: PointDefinition) -> str:
     """Return why a point of this kind cannot have the condition; empty: it can."""
     condition = rule.condition
@@ -102,7 +119,7 @@ def _wrong_kind(rule: RuleDefinition, point: PointDefinition) -> str:
 def _check_parts(equipment: EquipmentClass, rule: RuleDefinition, point: PointDefinition) -> Iterator[Finding]:
     condition = rule.condition
     if isinstance(condition, Limited):
-        yield from _check_limits(condition, _possible(equipment, rule, point), display_unit(_unit(rule, point)))
+        yield from _check_limits(condition, possible_values(equipment, rule, point), display_unit(_unit(rule, point)))
     check = _CHECKS.get(type(condition))
     if check is not None:
         yield from check(equipment, rule, point)
@@ -112,21 +129,6 @@ def _unit(rule: RuleDefinition, point: PointDefinition) -> str:
     if isinstance(rule.condition, Deviation | RateOfChange) and is_known(point.unit) and has_own_zero(point.unit):
         return f"delta_{point.unit}"
     return point.unit
-
-
-def _possible(equipment: EquipmentClass, rule: RuleDefinition, point: PointDefinition) -> tuple[float, float] | None:
-    """Return the values that the quantity of limits can have at all; ``None``: any."""
-    match rule.condition:
-        case Threshold() | WindowStatistic():
-            return point.range
-        case CounterIncrease():
-            return 0.0, math.inf
-        case Deviation(reference=name):
-            reference = equipment.points.get(name)
-            if reference is None or point.range is None or reference.range is None or point.unit != reference.unit:
-                return None
-            return point.range[0] - reference.range[1], point.range[1] - reference.range[0]
-    return None
 
 
 def _check_limits(condition: Limited, possible: tuple[float, float] | None, unit: str) -> Iterator[Finding]:

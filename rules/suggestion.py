@@ -1,7 +1,8 @@
 """Proposes limit, deadband and delays for a rule, from what its point did.
 
 Candidates (:mod:`rules.candidates`) are all rules on one point and run through the kernel in one pass, so that what is
-proposed is what would happen. What nothing else beats makes the trade-off curve: with labels in alarms per day, labels
+proposed is what would happen. A rate, a window's figure or a counter's increase is computed once, and tuned as if it
+were a point. What nothing else beats makes the trade-off curve: with labels in alarms per day, labels
 caught and time to detection; without, in alarms per day, the limit and the delay.
 
 The choice meets the target, catches as many labels as anything does, and moves the limit least: a limit has a meaning
@@ -19,7 +20,7 @@ from typing import Final
 
 import numpy as np
 
-from facility.conditions import ForbiddenState, LimitSide, State, Threshold
+from facility.conditions import ForbiddenState, Limited, LimitSide, State
 from facility.definition import LocalText
 from facility.errors import InvalidCommandError
 from facility.model import Point, Rule
@@ -27,6 +28,7 @@ from facility.quality import BAD_FROM
 from facility.samples import SampleBatch
 from rules.candidates import Course, Flags, Settings, deadbands, delays, lengths_s, limits, noise
 from rules.layout import Kernel
+from rules.signals.quantities import computed_samples, quantity_of
 from rules.suggestion_words import words_of
 from rules.trial import Candidate, Question, Trial, Tunable, with_settings
 
@@ -38,6 +40,8 @@ MOST_LIMITS: Final = 10
 MOST_IDLE_PERCENT: Final = 5.0
 """Of the time without a label that an alarm may stand; more only where it does so live and nothing is labelled."""
 MOST_ON_CURVE: Final = 40
+MOST_COMPUTED: Final = 3_000_000
+"""Samples of which a quantity is computed: a month of a point at 1 Hz, half a minute."""
 FEWEST_SAMPLES: Final = 100
 _FEW: Final = 0.1
 """Alarms a day that no two limits are told apart by."""
@@ -67,11 +71,11 @@ def tunable(rule: Rule) -> Tunable:
     """
     definition = rule.definition
     condition = definition.condition
-    if isinstance(condition, Threshold | State | ForbiddenState) and not (definition.only_when or definition.schedule):
+    if isinstance(condition, Tunable) and not (definition.only_when or definition.schedule):
         return condition
     raise InvalidCommandError(
-        f"Settings are suggested for thresholds and states that are always watched, and {definition.name} of "
-        f"{rule.asset_id} is another kind of rule. Try drafts of it instead."
+        "Settings are suggested for limits and states of one point that are always watched, and "
+        f"{definition.name} of {rule.asset_id} is another kind of rule. Try drafts of it instead."
     )
 
 
@@ -82,6 +86,7 @@ def suggest(question: Question, *, fast: Kernel) -> Suggestion:
         InvalidCommandError: The rule has nothing to turn, or the period has no samples.
     """
     condition = tunable(question.rule)
+    question = _computed(question, condition)
     course = _course(question.samples)
     if len(course.at_ns) < FEWEST_SAMPLES:
         found = len(course.at_ns)
@@ -107,6 +112,18 @@ def suggest(question: Question, *, fast: Kernel) -> Suggestion:
     )
 
 
+def _computed(question: Question, condition: Tunable) -> Question:
+    """Return the question with what the limits are held against."""
+    quantity = quantity_of(condition)
+    if quantity is None:
+        return question
+    if len(question.samples) > MOST_COMPUTED:
+        raise InvalidCommandError(
+            f"The period has more than {MOST_COMPUTED:,} samples to compute with. Choose a shorter one."
+        )
+    return replace(question, samples=computed_samples(quantity, question.samples))
+
+
 def _course(samples: SampleBatch) -> Course:
     usable = (samples.quality < BAD_FROM) & np.isfinite(samples.value)
     order = np.argsort(samples.source_time_ns[usable], kind="stable")
@@ -115,7 +132,7 @@ def _course(samples: SampleBatch) -> Course:
 
 def _side(condition: Tunable, course: Course) -> LimitSide | None:
     """Return the limit to move: the inner one of the side on which the values are beyond more often."""
-    if not isinstance(condition, Threshold):
+    if not isinstance(condition, Limited):
         return None
     inner = [
         next((side for side in sides if side in condition.limits), None)
@@ -135,7 +152,7 @@ def _beyond(course: Course, side: LimitSide, limit: float) -> Flags:
 
 def _live(condition: Tunable, side: LimitSide | None) -> Settings:
     limit, deadband = None, 0.0
-    if isinstance(condition, Threshold) and side is not None:
+    if isinstance(condition, Limited) and side is not None:
         limit, deadband = condition.limits[side].value, condition.deadband
     return Settings(limit=limit, deadband=deadband, on_delay_s=condition.on_delay_s, off_delay_s=condition.off_delay_s)
 
@@ -176,7 +193,7 @@ def _is_true(condition: Tunable, side: LimitSide | None, live: Settings, course:
             return np.isin(course.value, [point.definition.states[name] for name in names])
         case ForbiddenState(allowed=names):
             return ~np.isin(course.value, [point.definition.states[name] for name in names])
-        case Threshold() if side is not None and live.limit is not None:
+        case Limited() if side is not None and live.limit is not None:
             return _beyond(course, side, live.limit)
     raise AssertionError(f"{condition.type} is not tunable")
 

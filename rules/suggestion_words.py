@@ -6,10 +6,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from facility.condition_units import quantity_unit
 from facility.definition import LocalText
 from facility.units import display_unit
 from rules.candidates import Settings
 from rules.trial import Candidate, Question
+
+_MANY = 100
+"""Alarms a day from which on nobody wants a fraction."""
 
 
 class _Change(NamedTuple):
@@ -26,10 +30,10 @@ def words_of(question: Question, live: Candidate, chosen: Candidate, *, spread: 
         question: What was asked.
         live: The rule as it is.
         chosen: What is suggested.
-        spread: Standard deviation of the point's noise, in its unit.
+        spread: Standard deviation of the noise of what the limit is held against, in its unit.
         tried: How many settings were tried.
     """
-    unit = display_unit(question.point.definition.unit)
+    unit = display_unit(quantity_unit(question.rule.definition.condition, question.point.definition.unit))
     parts = [
         *_difference(live, chosen, unit),
         *_target(question, live, chosen, tried),
@@ -39,21 +43,25 @@ def words_of(question: Question, live: Candidate, chosen: Candidate, *, spread: 
         noise = f"{spread:.3g} {unit}".rstrip()
         parts.append(
             LocalText(
-                en=f"The point's noise is {noise} (standard deviation); a deadband below twice that chatters.",
-                zh=f"测点噪声（标准差）为 {noise}；回差小于其两倍时容易反复报警。",
+                en=f"The noise is {noise} (standard deviation); a deadband below twice that chatters.",
+                zh=f"噪声（标准差）为 {noise}；回差小于其两倍时容易反复报警。",
             )
         )
     return LocalText(en=" ".join(part.en for part in parts), zh="".join(part.zh for part in parts))
 
 
 def _difference(live: Candidate, chosen: Candidate, unit: str) -> Iterator[LocalText]:
-    before, after = f"{live.alarms_per_day:.3g}", f"{chosen.alarms_per_day:.3g}"
+    before, after = _times(live.alarms_per_day), _times(chosen.alarms_per_day)
     yield LocalText(en=f"As it is, the rule alarms {before} times a day.", zh=f"现行规则每天报警 {before} 次。")
     changes = list(_changes(live.settings, chosen.settings, unit))
     if changes:
         en = ", ".join(f"{change.en} {change.words}" for change in changes)
         zh = "，".join(f"{change.zh} {change.words}" for change in changes)
         yield LocalText(en=f"With {en} it would be {after}.", zh=f"改为{zh}后，每天报警 {after} 次。")
+
+
+def _times(count: float) -> str:
+    return f"{count:.3g}" if count < _MANY else f"{count:,.0f}"
 
 
 def _changes(old: Settings, new: Settings, unit: str) -> Iterator[_Change]:
@@ -69,7 +77,7 @@ def _changes(old: Settings, new: Settings, unit: str) -> Iterator[_Change]:
 
 
 def _target(question: Question, live: Candidate, chosen: Candidate, tried: int) -> Iterator[LocalText]:
-    target = f"{question.target_per_day:.3g}"
+    target = _times(question.target_per_day)
     if chosen.alarms_per_day > question.target_per_day:
         yield LocalText(
             en=f"None of {tried} settings reaches the target of {target} without losing labelled events.",

@@ -10,7 +10,17 @@ from typing import Final, TypeAlias
 import numpy as np
 
 from facility.clock import NS_PER_S
-from facility.conditions import ForbiddenState, LimitSide, State, Threshold
+from facility.condition_checks import possible_values
+from facility.conditions import (
+    CounterIncrease,
+    ForbiddenState,
+    Limited,
+    LimitSide,
+    RateOfChange,
+    State,
+    Threshold,
+    WindowStatistic,
+)
 from facility.model import Facility, Point, Rule
 from facility.samples import SampleBatch
 from rules.backtest import Period, cut
@@ -22,7 +32,8 @@ LEAD_NS: Final = 600 * NS_PER_S
 """How long before a label an alarm may begin and still be meant for it: people label what they noticed."""
 _DAY_NS: Final = 86_400 * NS_PER_S
 
-Tunable: TypeAlias = Threshold | State | ForbiddenState
+Tunable: TypeAlias = Threshold | RateOfChange | WindowStatistic | CounterIncrease | State | ForbiddenState
+"""Conditions that one point decides, by its value or by a quantity that is computed of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +43,8 @@ class Question:
     facility: Facility
     rule: Rule
     samples: SampleBatch
-    """Of the rule's point in the order of arrival, with some from before the period."""
+    """What the rule's limits are held against, in the order of arrival, with some from before the period: the samples
+    of its point, or what is computed of them."""
     period: Period
     labels: tuple[Window, ...]
     target_per_day: float
@@ -62,7 +74,7 @@ class Candidate:
 def with_settings(condition: Tunable, side: LimitSide | None, settings: Settings) -> Tunable:
     """Return a condition with other settings."""
     delays_only = {"on_delay_s": settings.on_delay_s, "off_delay_s": settings.off_delay_s}
-    if not isinstance(condition, Threshold) or side is None or settings.limit is None:
+    if not isinstance(condition, Limited) or side is None or settings.limit is None:
         return condition.model_copy(update=delays_only)
     moved = condition.limits[side].model_copy(update={"value": settings.limit})
     changed = {"limits": {**condition.limits, side: moved}, "deadband": settings.deadband}
@@ -79,19 +91,24 @@ class Trial:
         self._fast = fast
         self._facility = cut(question.facility, [question.rule.id])
         self._labelled = merged(question.labels)
+        rule = question.rule
+        equipment = question.facility.assets[rule.asset_id].equipment_class
+        self._possible = possible_values(equipment, rule.definition, question.point.definition)
 
     def fits(self, limit: float) -> bool:
-        """Tell whether a limit lies between the rule's others, and within the point's range."""
-        others = dict(self._condition.limits) if isinstance(self._condition, Threshold) else {}
+        """Tell whether a limit lies between the rule's others, and where the quantity can be at all."""
+        others = dict(self._condition.limits) if isinstance(self._condition, Limited) else {}
         levels = [limit if side is self._side else others[side].value for side in LimitSide if side in others]
-        low, high = self._question.point.definition.range or (-np.inf, np.inf)
+        low, high = self._possible or (-np.inf, np.inf)
         return low <= limit <= high and all(below < above for below, above in pairwise(levels))
 
     def run(self, settings: Sequence[Settings]) -> list[Candidate]:
         """Return what each would do, in the order given."""
         rule = self._question.rule
         rules = {
-            number: replace(rule, id=number, definition=rule.definition.model_copy(update={"condition": condition}))
+            number: replace(
+                rule, id=number, definition=rule.definition.model_copy(update={"condition": _direct(condition)})
+            )
             for number, condition in enumerate(
                 (with_settings(self._condition, self._side, each) for each in settings), 1
             )
@@ -132,6 +149,19 @@ class Trial:
         starts, ends = np.maximum(start_ns, period.start_ns), np.minimum(end_ns, period.end_ns)
         labelled = (np.minimum(ends, label.end_ns) - np.maximum(starts, label.start_ns) for label in self._labelled)
         return int(np.maximum(ends - starts, 0).sum() - sum(np.maximum(part, 0).sum() for part in labelled))
+
+
+def _direct(condition: Tunable) -> Threshold | State | ForbiddenState:
+    """Return a condition as it is decided on what its limits are held against."""
+    if isinstance(condition, Threshold | State | ForbiddenState):
+        return condition
+    return Threshold(
+        type="threshold",
+        limits=condition.limits,
+        deadband=condition.deadband,
+        on_delay_s=condition.on_delay_s,
+        off_delay_s=condition.off_delay_s,
+    )
 
 
 def merged(labels: Sequence[Window]) -> list[Window]:

@@ -13,7 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facility.clock import NS_PER_S
-from facility.conditions import Condition, ForbiddenState, LimitDefinition, LimitSide, NoData, Threshold
+from facility.conditions import (
+    Condition,
+    ForbiddenState,
+    LimitDefinition,
+    LimitSide,
+    NoData,
+    RateOfChange,
+    Threshold,
+    WindowStatistic,
+)
 from facility.errors import InvalidCommandError
 from facility.model import Facility
 from facility.samples import SampleBatch
@@ -21,6 +30,7 @@ from rules import kernel
 from rules.backtest import Period
 from rules.candidates import Course, Settings, Window, deadbands, delays, lengths_s, limits, noise, round_to, rounding
 from rules.compiled import compiled
+from rules.engine import RuleEngine
 from rules.spans import SpanEngine
 from rules.suggestion import SHARE_OF_RESPONSE, Suggestion, suggest
 from rules.trial import Question, with_settings
@@ -137,6 +147,53 @@ def test_limits_stay_between_the_others_of_the_rule_and_in_the_range_of_the_poin
     assert all(each.settings.limit is not None and 60 < each.settings.limit < 74 for each in found.curve)
 
 
+RATE = RateOfChange(
+    type="rate_of_change", window_s=60, per="min", limits={LimitSide.HIGH: LimitDefinition(value=1.0)}, deadband=0.0
+)
+MEAN = WindowStatistic(
+    type="window", statistic="mean", window_s=300, limits={LimitSide.HIGH: LimitDefinition(value=70.2)}, on_delay_s=20
+)
+
+
+def ramps(days: int, *places: int) -> npt.NDArray[np.float64]:
+    """A noisy level that climbs by 30 within five minutes at some places, and falls as slowly."""
+    values = noisy(days)
+    hill = np.concatenate([np.linspace(0, 30, 30), np.linspace(30, 0, 30)])
+    for place in places:
+        values[place : place + 60] += hill
+    return values
+
+
+def test_the_limit_of_a_rate_is_moved_out_of_what_is_usual() -> None:
+    places = DAY, 2 * DAY + 500
+    found = asked(RATE, readings_of(ramps(4, *places)), *(window(place, place + 30) for place in places))
+    assert found.live.alarms_per_day > 100
+    assert (found.chosen.labels_caught, found.chosen.alarms_per_day <= 1.0) == (2, True)
+    assert found.chosen.settings.limit is not None
+    assert 2.0 < found.chosen.settings.limit < 6.5
+    assert isinstance(found.condition, RateOfChange)
+    assert found.condition.limits[LimitSide.HIGH].value == found.chosen.settings.limit
+    assert "limit 1 → 2.3 K/min" in found.words.en
+
+
+@pytest.mark.parametrize("condition", [RATE, MEAN, MEAN.model_copy(update={"off_delay_s": 60.0})])
+def test_what_a_computed_rule_would_do_is_what_the_engine_does(condition: Condition) -> None:
+    samples = readings_of(ramps(2, DAY))
+    found = asked(condition, samples)
+    facility = plant([(TEMPERATURE, condition)])
+    engine = RuleEngine(facility, now_ns=0, fast=FAST)
+    said = [*engine.evaluate(samples).transitions, *engine.sweep(int(samples.source_time_ns[-1]) + 1).transitions]
+    raised = sum(each.kind == "raised" for each in said)
+    assert raised > 0
+    assert found.live.alarms_per_day * 2 == pytest.approx(raised, rel=1e-3)
+
+
+def test_too_much_to_compute_with_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rules.suggestion.MOST_COMPUTED", DAY - 1)
+    with pytest.raises(InvalidCommandError, match="Choose a shorter one"):
+        asked(RATE, readings_of(noisy(1)))
+
+
 def test_a_state_has_only_its_delays_tuned() -> None:
     mode = np.ones(3 * DAY)
     mode[::200] = 2  # jams for ten seconds again and again
@@ -158,7 +215,7 @@ def test_no_delay_is_proposed_that_eats_up_the_time_to_respond() -> None:
 
 
 def test_rules_without_settings_and_points_without_samples_are_refused() -> None:
-    with pytest.raises(InvalidCommandError, match="suggested for thresholds and states"):
+    with pytest.raises(InvalidCommandError, match="suggested for limits and states of one point"):
         asked(NoData(type="no_data", timeout_s=5), readings_of(noisy(1)))
     with pytest.raises(InvalidCommandError, match="has 20 usable samples"):
         asked(hot(), readings_of(noisy(1)[:20]))
