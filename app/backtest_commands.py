@@ -106,9 +106,9 @@ def run_here(typed: Typed, settings: Settings) -> BacktestResult:
         contextlib.closing(history_of(settings, database)) as history,
         tempfile.TemporaryDirectory(dir=settings.data_dir, prefix="backtest-") as folder,
     ):
-        files = history.snapshot(work.points, work.start_ns, work.period.end_ns, Path(folder))
+        files = work.snapshot(history, Path(folder))
         with contextlib.closing(Worker(Path(folder), niceness=BESIDE_PEOPLE)) as worker:
-            task = BacktestTask(work=work, files=tuple(files))
+            task = BacktestTask(work=work, files=files)
             return BacktestResult.model_validate_json(worker.ask(task, say_progress))
 
 

@@ -26,7 +26,6 @@ from dashboards.backtest_schemas import BacktestResult, BacktestState
 from facility.clock import NS_PER_S, Clock
 from facility.errors import InvalidCommandError, NotFoundError, WatchkeeperError
 from facility.history.history import History
-from rules.backtest import STANDS_NS
 
 log = structlog.get_logger(__name__)
 
@@ -165,9 +164,9 @@ class Jobs:
     def _perform(self, job: Job) -> None:
         work, folder = job.work, self._folder / str(job.id)
         with _emptied(folder):
-            files = self._history.snapshot(work.points, work.start_ns - STANDS_NS, work.period.end_ns, folder)
+            files = work.snapshot(self._history, folder)
             with self._working(job, folder) as worker:
-                task = BacktestTask(work=work, files=tuple(files))
+                task = BacktestTask(work=work, files=files)
                 result = BacktestResult.model_validate_json(worker.ask(task, job.advance))
                 self._end(job, BacktestState.DONE, result=result)
 

@@ -13,12 +13,14 @@ from app.backtest.report import Judged, judged, result_of, suggestion_view, try_
 from dashboards.schemas import View
 from facility.clock import NS_PER_S
 from facility.errors import InvalidCommandError
+from facility.history.history import History
 from facility.history.snapshot import read_days
 from facility.model import Facility
 from facility.samples import SampleBatch
 from rules import kernel
 from rules.backtest import (
     LEAST_WARM_UP_S,
+    STANDS_NS,
     Order,
     Period,
     Read,
@@ -83,6 +85,14 @@ class Work:
     def start_ns(self) -> int:
         """Return the source time from which on samples are needed: rules look back before the period."""
         return self.period.start_ns - max((reading.look_back_ns for reading in self.readings), default=0)
+
+    def snapshot(self, history: History, folder: Path) -> tuple[Path, ...]:
+        """Leave in a folder what the rules need of a history; see :meth:`facility.history.history.History.snapshot`.
+
+        Raises:
+            HistoryUnavailableError: The database did not answer, or the files could not be written.
+        """
+        return tuple(history.snapshot(self.points, self.start_ns - STANDS_NS, self.period.end_ns, folder))
 
 
 def planned(

@@ -15,9 +15,11 @@ from app.cli import cli
 from app.system import prepare_facility
 from facility.class_files import load_classes
 from facility.clock import NS_PER_S, VirtualClock
+from facility.history.days import GRACE_NS
 from facility.history.duckdb_history import DuckDbHistory
 from facility.model import Facility
-from facility.samples import SampleBatch
+from facility.quality import Quality
+from facility.samples import Sample, SampleBatch
 from facility.settings import Settings
 from facility.storage.database import open_database
 from facility.storage.migrate import upgrade
@@ -105,6 +107,23 @@ def test_all_rules_are_tested_where_none_is_named(folder: Path) -> None:
     assert told["draft"] is None
 
 
+def test_what_stood_long_before_the_period_stands_in_it(folder: Path) -> None:
+    """The seal was said to leak once, twenty hours earlier, and that day is closed."""
+    database = open_database(Settings(data_dir=folder).database_url)
+    with database.begin() as connection:
+        facility = load_facility(connection, load_classes(), os.environ)
+    database.dispose()
+    leak = next(point.key for point in facility.points.values() if point.name == "seal_leak")
+    told_ns = START_NS + 6 * 3_600 * NS_PER_S
+    history = DuckDbHistory(folder / "history")
+    history.append(SampleBatch.of([Sample(leak, told_ns, told_ns, 1.0, Quality.GOOD)]))
+    history.commit()
+    history.tidy(END_NS + GRACE_NS)
+    history.close()
+    told = orjson.loads(typed(folder, "--from", "2024-10-05T02:00Z", "--rule", "pump-1/seal_leak", "--json").stdout)
+    assert told["live"]["stale"] == 1
+
+
 def test_a_proposed_change_is_tested_as_it_would_go_live(folder: Path) -> None:
     """It lowers a limit, adds a rule like it, and switches another one off."""
     database = open_database(Settings(data_dir=folder).database_url)
@@ -173,4 +192,8 @@ def test_a_running_server_does_it_and_its_data_folder_is_left_alone(folder: Path
         assert "test through it: --server" in beside.stderr
         server = ["--server", f"http://127.0.0.1:{port}", "--login", "engineer"]
         told = orjson.loads(typed(folder, *server, "--json").stdout)
+        one = orjson.loads(typed(folder, *server, "--rule", RULE, "--json").stdout)
+        wrong = typed(folder, *server, "--rule", f"{RULE}er")
     assert told["live"]["alarms"] >= 3
+    assert [rule["name"] for rule in one["rules"]] == ["bearing_temperature_high"]
+    assert f"there is no rule '{RULE}er'; did you" in wrong.stderr

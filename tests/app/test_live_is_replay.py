@@ -19,7 +19,7 @@ from facility.history.snapshot import read_days
 from facility.samples import SampleBatch
 from facility.storage.database import reading
 from rules import kernel
-from rules.backtest import STANDS_NS, Order, transitions
+from rules.backtest import Order, transitions
 from rules.events import RuleTransition
 from tests.app.backtests import over, running_jobs
 from tests.app.tower_hour import HOUR_S, Hour, lived_hour
@@ -66,7 +66,7 @@ def test_the_hour_had_every_kind_of_condition_in_it(hour: Hour) -> None:
 
 def test_every_transition_comes_again_at_the_same_time_with_the_same_evidence(hour: Hour, tmp_path: Path) -> None:
     work = all_rules(hour)
-    files = hour.system.services.history.snapshot(work.points, work.start_ns - STANDS_NS, work.period.end_ns, tmp_path)
+    files = work.snapshot(hour.system.services.history, tmp_path)
 
     def read(points: Collection[int], start_ns: int, end_ns: int, order: Order) -> Iterable[SampleBatch]:
         return read_days(files, points, start_ns, end_ns, by=order.value)
