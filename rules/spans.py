@@ -95,10 +95,14 @@ class SpanEngine:
 
 
 def _spans(records: Integers, call: Integers, rule: Integers, priority: Integers) -> Spans:
-    """Fold rows into rules: a rule stands while any of its rows does, looked at when a step is over."""
-    order = np.lexsort((records[:, kernel.STEP], records[:, kernel.AT], call, rule))
-    records, rule, priority = records[order], rule[order], priority[order]
-    key = np.column_stack([rule, call[order], records[:, kernel.AT], records[:, kernel.STEP]])
+    """Fold rows into rules: a rule stands while any of its rows does, looked at when a step is over.
+
+    As in :class:`rules.fold.Fold`, the records that a call made for one rule stay in the order of samples.
+    """
+    order = np.lexsort((records[:, kernel.AT], records[:, kernel.STEP], call, rule))
+    records, rule, call, priority = records[order], rule[order], call[order], priority[order]
+    newest = _newest(rule, call, records[:, kernel.AT])
+    key = np.column_stack([rule, call, newest, records[:, kernel.STEP]])
     first = np.flatnonzero(np.append(True, (key[1:] != key[:-1]).any(axis=1)))  # of each step
     last = np.append(first[1:], len(rule)) - 1
     raised = records[:, kernel.CODE] == kernel.RAISED
@@ -117,6 +121,15 @@ def _spans(records: Integers, call: Integers, rule: Integers, priority: Integers
         end_ns=np.where(has_ended, at[end], STANDING),
         priority=np.minimum.reduceat(urgency, starts),
     )
+
+
+def _newest(rule: Integers, call: Integers, at: Integers) -> Integers:
+    """Return for each record the latest time so far among those of its rule and call."""
+    times, rank = np.unique(at, return_inverse=True)
+    begins = np.append(True, (rule[1:] != rule[:-1]) | (call[1:] != call[:-1]))
+    floor = np.cumsum(begins) * len(times)  # ranks of one rule and call are all above those before
+    newest: Integers = times[np.maximum.accumulate(rank + floor) - floor]
+    return newest
 
 
 def _active(rule: Integers, change: Integers) -> Integers:

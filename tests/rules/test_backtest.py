@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from alarms.performance import EpisodeLog, Episodes
@@ -39,7 +39,7 @@ from rules.compiled import compiled
 from rules.engine import RuleEngine
 from rules.events import RuleTransition
 from rules.layout import Kernel
-from tests.rules.plant import MODE, MODES, TEMPERATURE, S, broken, hot, plant, sample, silent
+from tests.rules.plant import MODE, MODES, TEMPERATURE, S, broken, hot, plant, sample, silent, untrusted
 from tests.rules.test_properties import days, plants
 from tests.rules.test_signal_properties import Plan
 from tests.rules.test_signal_properties import days as signal_days
@@ -221,6 +221,14 @@ def test_progress_grows_with_the_days_and_within_them() -> None:
 
 
 @given(facility=plants, samples=days(), split=st.integers(0, 40))
+@example(  # quality runs on the source's clock, and the silence beside it on the gateway's
+    facility=plant([(TEMPERATURE, untrusted("bad", timeout_s=6.0))]),
+    samples=[
+        sample(6, 0, quality=Quality.BAD_COMMUNICATION, late_s=0.5),
+        sample(6, 0, late_s=0.5),
+    ],
+    split=0,
+)
 @settings(max_examples=100)
 def test_spans_are_what_the_transitions_say(facility: Facility, samples: list[Sample], split: int) -> None:
     period = Period(start_ns=0, end_ns=samples[-1].gateway_time_ns + 20 * S)
