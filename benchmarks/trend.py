@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from playwright.async_api import CDPSession, Page, ViewportSize, WebSocketRoute, expect
+from playwright.async_api import Page, ViewportSize, WebSocketRoute, expect
 
+from benchmarks.frames import watched
 from facility.clock import NS_PER_MS
 from people.model import Role
 from tests.dashboards.browser import PATIENCE_MS, chromium, log_in, open_page
@@ -31,22 +32,6 @@ SAMPLES: Final = 25_000
 LIVE_PERIOD_S: Final = 0.1
 WATCHED_S: Final = 10.0
 SIZE: Final = ViewportSize(width=1600, height=900)
-
-COUNT_FRAMES = """
-    window.frames_drawn = 0;
-    const count = () => { window.frames_drawn += 1; requestAnimationFrame(count); };
-    requestAnimationFrame(count);
-    window.redraws = 0;
-    const clear = CanvasRenderingContext2D.prototype.clearRect;
-    CanvasRenderingContext2D.prototype.clearRect = function (...area) {
-        window.redraws += 1;
-        return clear.apply(this, area);
-    };
-    window.longest_task_ms = 0;
-    new PerformanceObserver((list) => {
-        for (const task of list.getEntries()) window.longest_task_ms = Math.max(window.longest_task_ms, task.duration);
-    }).observe({ type: "longtask" });
-"""
 
 
 def past(api: RunningApi) -> None:
@@ -80,34 +65,15 @@ async def live(page: Page, api: RunningApi) -> None:
             socket.send(json.dumps({"type": "values", "values": values}))
 
 
-async def busy_s(session: CDPSession) -> float:
-    """Return how many seconds the page's main thread has worked so far."""
-    metrics = (await session.send("Performance.getMetrics"))["metrics"]
-    return float(next(each["value"] for each in metrics if each["name"] == "TaskDuration"))
-
-
 async def watch(page: Page) -> dict[str, Any]:
     """Count for a while, with a hand on the mouse."""
-    session = await page.context.new_cdp_session(page)
-    await session.send("Performance.enable")
-    await page.evaluate(COUNT_FRAMES)
     box = await page.locator(".trend-surface").bounding_box()
     assert box is not None
-    busy, began, turn = await busy_s(session), time.monotonic(), 0
-    frames = await page.evaluate("window.frames_drawn")
-    while time.monotonic() - began < WATCHED_S:
-        turn += 1
+
+    async def move(turn: int) -> None:
         await page.mouse.move(box["x"] + (turn * 7) % box["width"], box["y"] + box["height"] / 2)
-        await asyncio.sleep(0.05)
-    counted: dict[str, float] = await page.evaluate("({frames: frames_drawn, redraws, longest: longest_task_ms})")
-    elapsed = time.monotonic() - began
-    return {
-        "samples": SAMPLES * len(POINTS),
-        "fps": round((counted["frames"] - frames) / elapsed, 1),
-        "main_thread_percent": round((await busy_s(session) - busy) / elapsed * 100, 1),
-        "redraws_per_s": round(counted["redraws"] / elapsed, 1),
-        "longest_task_ms": round(counted["longest"], 1),
-    }
+
+    return {"samples": SAMPLES * len(POINTS), **await watched(page, WATCHED_S, move)}
 
 
 async def measure(api: RunningApi) -> dict[str, Any]:
