@@ -1,5 +1,4 @@
 import { useQuery } from "@tanstack/react-query";
-import { useMemo } from "react";
 import { facilityQuery } from "../api/queries";
 import { type Language, useLanguage } from "../i18n";
 import { millis } from "../live/sorting";
@@ -73,11 +72,17 @@ function offsetIn(timeZone: string): (at: number) => number {
   };
 }
 
+/** By language and time zone: to make formats takes longer than to draw the row that they are for. */
+const made = new Map<string, TimeFormats>();
+
 export function useTimes(): TimeFormats {
   const language = useLanguage();
   const { data: facility } = useQuery(facilityQuery);
   const zone = facility?.time_zone ?? "UTC";
-  return useMemo(() => timeFormats(language, zone), [language, zone]);
+  const key = `${language} ${zone}`;
+  const times = made.get(key) ?? timeFormats(language, zone);
+  made.set(key, times);
+  return times;
 }
 
 /** Return how many decimals mean something to an operator for a value of this size. */
