@@ -35,7 +35,11 @@ class Relay:
         self.sessions += 1
         self.open += 1
         try:
-            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
+            try:
+                far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
+            except OSError:  # the server is not there yet, or not any more
+                writer.close()
+                return
             async with asyncio.TaskGroup() as group:
                 group.create_task(_pass_on(reader, far_writer))
                 group.create_task(_pass_on(far_reader, writer))
