@@ -139,7 +139,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
-    recordings = [each for path in sorted(folder.glob("*.csv")) if (each := recording(path)) is not None]
+    recordings = [each for path in sorted(folder.rglob("*.csv")) if (each := recording(path)) is not None]
     print(f"{'':36} {'F1':>6} {'FAR %':>6} {'MAR %':>6}")
     for name, change, good_rows, settings in checks(recordings[0].names):
         condition = SHIPPED.model_copy(update=settings)

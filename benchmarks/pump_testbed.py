@@ -1,9 +1,9 @@
 """How well the shipped baseline finds a valve that slowly closes, on recordings of a pump test bed.
 
-``uv run --group bench python -m benchmarks.pump_testbed FOLDER --json``: every ``*.csv`` of the folder that has the
-column ``anomaly`` is one experiment. Its first 400 rows are the good period; the others are taken one by one, as they
-would come, and scored against the label. The rule is the shipped condition as a class file would write it, with its
-defaults, the same for all; rows of all experiments are pooled.
+``uv run --group bench python -m benchmarks.pump_testbed FOLDER --json``: every ``*.csv`` in or below the folder that
+has the column ``anomaly`` is one experiment. Its first 400 rows are the good period; the others are taken one by one,
+as they would come, and scored against the label. The rule is the shipped condition as a class file would write it, with
+its defaults, the same for all; rows of all experiments are pooled.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def score(folder: Path) -> dict[str, float]:
     Raises:
         FileNotFoundError: The folder has none.
     """
-    found = [each for path in sorted(folder.glob("*.csv")) if (each := recording(path)) is not None]
+    found = [each for path in sorted(folder.rglob("*.csv")) if (each := recording(path)) is not None]
     if not found:
         raise FileNotFoundError(f"no labelled experiment (*.csv with a column 'anomaly') in {folder}")
     return {**figures(sum(map(outcomes, found), Counter())), "experiments": len(found)}
