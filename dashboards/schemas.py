@@ -509,8 +509,11 @@ class IsolatedRuleView(View):
 
     rule_id: int
     asset_id: str
+    asset_name: LocalText
     rule: str
+    title: LocalText
     mistake: str
+    """The exception, for those who maintain Watchkeeper."""
 
 
 class StatusView(View):
@@ -522,7 +525,7 @@ class StatusView(View):
     rules: int
     samples: int
     connections: list[ConnectionView]
-    isolated: list[IsolatedRuleView] = Field(default_factory=list)
+    isolated: list[IsolatedRuleView]
     """Rules that are watched no more, because something went wrong while they were evaluated."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection
@@ -18,6 +18,7 @@ from dashboards.schemas import (
     CommandableView,
     ConnectionView,
     FacilityView,
+    IsolatedRuleView,
     JournalEntry,
     PointView,
     SpaceView,
@@ -130,6 +131,21 @@ def commandable_view(writable: Writable) -> CommandableView:
 
 
 # Gateway
+
+
+def isolated_rule_views(facility: Facility, mistakes: Mapping[int, str]) -> Iterator[IsolatedRuleView]:
+    """Show the rules that are watched no more; ``mistakes`` says by id what each raised."""
+    for rule_id, mistake in mistakes.items():
+        rule = facility.rules.get(rule_id)  # a rule that was switched off meanwhile is missed by nobody
+        if rule is not None:
+            yield IsolatedRuleView(
+                rule_id=rule_id,
+                asset_id=rule.asset_id,
+                asset_name=facility.assets[rule.asset_id].name,
+                rule=rule.definition.name,
+                title=rule.definition.title,
+                mistake=mistake,
+            )
 
 
 def connection_view(status: ConnectionStatus) -> ConnectionView:

@@ -142,7 +142,8 @@ class RuleEngine:
         if network is None or not network.isolated:
             return {}
         ids = {row.owner.key: row.owner.rule_id for row in self._rows}
-        told = {ids.get(owner): f"{type(error).__name__}: {error}" for owner, error in network.isolated.items()}
+        found = list(network.isolated.items())  # others than the engine's thread ask, too
+        told = {ids.get(owner): f"{type(error).__name__}: {error}" for owner, error in found}
         return {rule_id: text for rule_id, text in told.items() if rule_id is not None}
 
     def take_changed(self) -> list[SavedState]:

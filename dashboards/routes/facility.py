@@ -7,11 +7,12 @@ from fastapi import APIRouter
 from alarms import repository as alarms
 from dashboards.access import ServicesDep, ViewerDep
 from dashboards.command_views import command_view
-from dashboards.schemas import FacilityView, IsolatedRuleView, LimitView, Snapshot, StatusView
+from dashboards.schemas import FacilityView, LimitView, Snapshot, StatusView
 from dashboards.views import (
     alarm_views,
     connection_view,
     facility_view,
+    isolated_rule_views,
     moment,
     order_views,
     value_rows,
@@ -79,14 +80,5 @@ def status(services: ServicesDep, _viewer: ViewerDep) -> StatusView:
         rules=len(services.facility.rules),
         samples=services.latest.samples,
         connections=[connection_view(connection) for connection in services.connections.values()],
-        isolated=[
-            IsolatedRuleView(
-                rule_id=rule_id,
-                asset_id=services.facility.rules[rule_id].asset_id,
-                rule=services.facility.rules[rule_id].definition.name,
-                mistake=mistake,
-            )
-            for rule_id, mistake in services.isolated_rules().items()
-            if rule_id in services.facility.rules
-        ],
+        isolated=list(isolated_rule_views(services.facility, services.isolated_rules())),
     )

@@ -29,12 +29,19 @@ def list_rules(
     asset_id: str | None = None,
     point_key: int | None = None,
     text: str = "",
+    isolated: bool = False,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 200,
     offset: Annotated[int, Query(ge=0)] = 0,
 ) -> RuleList:
-    """List the rules that are on, by asset; ``text`` is looked for in asset, name and title."""
+    """List the rules that are on, by asset; ``text`` is looked for in asset, name and title.
+
+    With ``isolated``, only those that are watched no more, since they failed.
+    """
     facility = services.facility
     found = list(matching(facility, asset_id, point_key, text.casefold()))
+    if isolated:
+        failed = services.isolated_rules()
+        found = [rule for rule in found if rule.id in failed]
     return RuleList(rules=[rule_view(facility, rule) for rule in found[offset : offset + limit]], total=len(found))
 
 

@@ -117,6 +117,7 @@ def running_api(folder: Path, *, metrics_token: str = "", facility: Facility | N
         queues={"inbox": inbox, "history": keeper},
         gateways=gateways,
         metrics_token=metrics_token,
+        isolated_rules=lambda: engine.rules.isolated,
     )
     with listening_socket("127.0.0.1", 0) as listener, serving(services, listener) as address:
         yield RunningApi(

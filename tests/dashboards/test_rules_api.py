@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from people.model import Role
+from rules.signals.rate import RateSignal
 from tests.dashboards.rule_api import rule_api
 from tests.dashboards.running_api import RunningApi
 from tests.dashboards.test_live import listening, next_message, of_type
@@ -57,6 +58,25 @@ def reviewed(
 ) -> httpx.Response:
     body = {"version": change["version"], "comment": "compared with the trend"}
     return post(api, role, f"/api/rule-changes/{change['id']}/{verb}", body)
+
+
+def failing_rule_added(api: RunningApi, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Let a new rule on how fast the bearing warms up fail with its first sample; return its id."""
+
+    def breaks(*_: object) -> None:
+        raise ZeroDivisionError("by nothing")
+
+    monkeypatch.setattr(RateSignal, "take", breaks)
+    added = {**with_limit(api, 80.0), "base": 0, "asset_id": PUMP, "name": "bearing_warms_up"}
+    del added["rule_id"]
+    added["definition"]["title"] = {"en": "bearing warms up", "zh": "轴承升温"}
+    added["definition"]["condition"] = {"type": "rate_of_change", "window_s": 10, "limits": {"high": {"value": 30}}}
+    change = proposed(api, added)
+    assert reviewed(api, change).status_code == 200
+    api.samples((BEARING, 70.0))
+    [revision] = get(api, f"/api/rule-changes/{change['id']}")["revisions"]
+    rule_id: int = revision["rule_id"]
+    return rule_id
 
 
 def open_alarms(api: RunningApi) -> list[tuple[str, int]]:
@@ -141,6 +161,25 @@ def test_a_rule_that_is_added_watches_at_once(api: RunningApi) -> None:
     api.samples((BEARING, 75.0))
     assert [name for name, _ in open_alarms(api)] == ["bearing_warm"]
     assert [rule["name"] for rule in get(api, "/api/rules", asset_id=PUMP)["rules"]][-1] == "bearing_warm"
+
+
+def test_a_rule_that_fails_is_told_with_its_words_until_the_rules_are_loaded_again(
+    api: RunningApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert get(api, "/api/status")["isolated"] == []
+    rule_id = failing_rule_added(api, monkeypatch)
+    [isolated] = get(api, "/api/status")["isolated"]
+    assert (isolated["rule_id"], isolated["rule"]) == (rule_id, "bearing_warms_up")
+    assert (isolated["asset_id"], isolated["title"]["zh"]) == (PUMP, "轴承升温")
+    assert isolated["mistake"] == "ZeroDivisionError: by nothing"
+    assert [rule["id"] for rule in get(api, "/api/rules", isolated="true")["rules"]] == [rule_id]
+    api.samples((BEARING, 82.0))
+    assert open_alarms(api) == [("bearing_temperature_high", 3)]  # the others go on
+
+    monkeypatch.undo()
+    assert reviewed(api, proposed(api, with_limit(api, 85.0))).status_code == 200
+    assert get(api, "/api/status")["isolated"] == []
+    assert get(api, "/api/rules", isolated="true")["total"] == 0
 
 
 def test_mistakes_are_all_told_with_their_places_and_change_nothing(api: RunningApi) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from people.model import Role
 from tests.dashboards.browser import Theme, chromium, log_in, open_page, picture, violations
 from tests.dashboards.rule_api import rule_api
 from tests.dashboards.running_api import PASSWORD, RunningApi
-from tests.dashboards.test_rules_api import proposed, reviewed, with_limit
+from tests.dashboards.test_rules_api import failing_rule_added, proposed, reviewed, with_limit
 from tests.facilities import BEARING_HIGH, SEAL_LEAK
 
 RULE = f"/rules/{BEARING_HIGH}"
@@ -146,6 +147,39 @@ async def test_an_earlier_revision_is_live_again_at_once(api: RunningApi, browse
     await answer_dialog(page, "Why", "too many missed", "Roll back")
     await expect(rule.locator(".fact").filter(has_text="High80")).to_be_visible()
     await expect(rule.get_by_role("listitem").first).to_contain_text("Revision 4 · rolled back · Engineer")
+
+
+async def test_nobody_misses_a_rule_that_failed(
+    api: RunningApi, browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = await opened(browser, api, "/alarms", Role.OPERATOR)
+    notice = page.get_by_role("status").filter(has_text="Not watched")
+    await expect(page.get_by_role("grid")).to_be_visible()
+    await expect(notice).to_have_count(0)
+    rule_id = await asyncio.to_thread(failing_rule_added, api, monkeypatch)
+    await expect(notice).to_contain_text("bearing warms up. Keep an eye on it yourself and tell an engineer.")
+    assert await violations(page) == []
+    await picture(page, "isolated-alarms", tmp_path)
+
+    await notice.get_by_role("link", name="bearing warms up").click()
+    await expect(page).to_have_url(re.compile(rf"/rules/{rule_id}$"))
+    await expect(rule_of(page)).to_contain_text("ZeroDivisionError: by nothing")
+    table = page.get_by_role("region", name="All rules")
+    marked = table.get_by_role("row").filter(has_text="Not watched")
+    await expect(marked).to_have_count(1)
+    await expect(marked).to_contain_text("bearing_warms_up")
+    await page.get_by_role("button", name="Not watched (1)").click()
+    await expect(table.get_by_role("link")).to_have_count(1)
+    assert await violations(page) == []
+    await picture(page, "isolated-rule", tmp_path)
+    await page.set_viewport_size(PHONE)
+    await picture(page, "isolated-phone", tmp_path)
+    await page.get_by_role("button", name="中文").click()
+    await expect(page.get_by_role("status").filter(has_text="未监视")).to_contain_text("轴承升温。请自行留意")
+
+    monkeypatch.undo()
+    await limit_live(api, 85.0)  # with any change all rules are loaded again
+    await expect(page.get_by_text("未监视", exact=True)).to_have_count(0)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -282,6 +282,8 @@ export interface paths {
         /**
          * List Rules
          * @description List the rules that are on, by asset; ``text`` is looked for in asset, name and title.
+         *
+         *     With ``isolated``, only those that are watched no more, since they failed.
          */
         get: operations["list_rules_api_rules_get"];
         put?: never;
@@ -1537,8 +1539,10 @@ export interface components {
             rule_id: number;
             /** Asset Id */
             asset_id: string;
+            asset_name: components["schemas"]["LocalText"];
             /** Rule */
             rule: string;
+            title: components["schemas"]["LocalText"];
             /** Mistake */
             mistake: string;
         };
@@ -2151,7 +2155,7 @@ export interface components {
             /** Connections */
             connections: components["schemas"]["ConnectionView"][];
             /** Isolated */
-            isolated?: components["schemas"]["IsolatedRuleView"][];
+            isolated: components["schemas"]["IsolatedRuleView"][];
         };
         /**
          * StepView
@@ -2972,6 +2976,7 @@ export interface operations {
                 asset_id?: string | null;
                 point_key?: number | null;
                 text?: string;
+                isolated?: boolean;
                 limit?: number;
                 offset?: number;
             };

@@ -27,6 +27,9 @@ export type Limit = Schemas["LimitView"];
 export type GatewayView = Schemas["GatewayView"];
 export type GatewayConnection = Schemas["GatewayConnectionView"];
 export type GatewayDevice = Schemas["UnitView"];
+export type Status = Schemas["StatusView"];
+/** A rule that failed and is watched no more. */
+export type IsolatedRule = Schemas["IsolatedRuleView"];
 export type Rule = Schemas["RuleView"];
 export type RuleDetail = Schemas["RuleDetail"];
 export type RuleHistoryEntry = Schemas["HistoryEntry"];

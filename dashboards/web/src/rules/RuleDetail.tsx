@@ -8,6 +8,7 @@ import { LoadState } from "../shell/LoadState";
 import { useTimes } from "../text/format";
 import { ConditionFacts } from "./ConditionFacts";
 import { contentOf } from "./content";
+import { useIsolated } from "./isolated";
 import { ruleQuery } from "./queries";
 import { RuleActions } from "./RuleActions";
 import { RuleHistory } from "./RuleHistory";
@@ -41,6 +42,7 @@ export function RuleDetail({ id }: { id: number }) {
           {rule.on ? t("rule.revision", { number: rule.revision }) : t("rule.off")}
           {rule.life_safety && <span className="life-safety after">{t("alarm.lifeSafety")}</span>}
         </p>
+        <IsolatedNotice id={id} />
         {rule.open_changes.length > 0 && (
           <div className="waiting">
             <h3>{t("rule.open")}</h3>
@@ -56,6 +58,23 @@ export function RuleDetail({ id }: { id: number }) {
         </div>
       </section>
     </article>
+  );
+}
+
+/** Says that the rule watches nothing, why, and what to do. */
+function IsolatedNotice({ id }: { id: number }) {
+  const { t } = useTranslation();
+  const mistake = useIsolated().find((rule) => rule.rule_id === id)?.mistake;
+  if (mistake === undefined) return null;
+  return (
+    <div className="waiting isolated">
+      <h3>
+        <span className="unwatched">{t("rule.isolated.mark")}</span>
+      </h3>
+      <p>{t("rule.isolated.why")}</p>
+      <code>{mistake}</code>
+      <p>{t("rule.isolated.engineer")}</p>
+    </div>
   );
 }
 

@@ -1,9 +1,10 @@
 import { memo } from "react";
 import { useTranslation } from "react-i18next";
-import { Link, useNavigate } from "react-router";
+import { Link, useLocation, useNavigate } from "react-router";
 import { PriorityMark } from "../alarms/PriorityMark";
 import type { Rule } from "../api/types";
 import { useLocal } from "../i18n";
+import { useIsolated } from "./isolated";
 
 const COLUMNS = ["priority", "asset", "title", "condition", "name"] as const;
 
@@ -15,6 +16,7 @@ interface Props {
 
 export function RuleTable({ rules, picked }: Props) {
   const { t } = useTranslation();
+  const isolated = useIsolated();
   return (
     <table className="table">
       <thead>
@@ -28,18 +30,31 @@ export function RuleTable({ rules, picked }: Props) {
       </thead>
       <tbody>
         {rules.map((rule) => (
-          <RuleRow key={rule.id} rule={rule} picked={rule.id === picked} />
+          <RuleRow
+            key={rule.id}
+            rule={rule}
+            picked={rule.id === picked}
+            isolated={isolated.some((one) => one.rule_id === rule.id)}
+          />
         ))}
       </tbody>
     </table>
   );
 }
 
-const RuleRow = memo(function RuleRow({ rule, picked }: { rule: Rule; picked: boolean }) {
+interface RowProps {
+  rule: Rule;
+  picked: boolean;
+  /** Whether it failed and is watched no more. */
+  isolated: boolean;
+}
+
+const RuleRow = memo(function RuleRow({ rule, picked, isolated }: RowProps) {
   const { t } = useTranslation();
   const local = useLocal();
   const navigate = useNavigate();
-  const to = `/rules/${rule.id}`;
+  const { search } = useLocation();
+  const to = `/rules/${rule.id}${search}`;
   return (
     <tr data-picked={picked || undefined} onClick={() => void navigate(to)}>
       <td>
@@ -51,6 +66,7 @@ const RuleRow = memo(function RuleRow({ rule, picked }: { rule: Rule; picked: bo
         <Link className="link" to={to} aria-current={picked || undefined}>
           {local(rule.title)}
         </Link>
+        {isolated && <span className="unwatched after">{t("rule.isolated.mark")}</span>}
       </td>
       <td>{t(`rule.type.${rule.condition}`, { defaultValue: rule.condition })}</td>
       <td className="secondary wide-only">{rule.name}</td>

@@ -2,8 +2,9 @@ import { TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import { useParams } from "react-router";
+import { useParams, useSearchParams } from "react-router";
 import { LoadState } from "../shell/LoadState";
+import { useIsolated } from "./isolated";
 import { PAGE, ruleListQuery } from "./queries";
 import { RuleDetail } from "./RuleDetail";
 import { RuleTable } from "./RuleTable";
@@ -15,7 +16,10 @@ export function RulesPage() {
   const { ruleId } = useParams();
   const [text, setText] = useState("");
   const [page, setPage] = useState(0);
-  const list = useQuery(ruleListQuery(text.trim(), page));
+  const [search, setSearch] = useSearchParams();
+  const onlyIsolated = search.has("isolated");
+  const isolated = useIsolated();
+  const list = useQuery(ruleListQuery(text.trim(), onlyIsolated, page));
   const total = list.data?.total ?? 0;
   return (
     <div className="orders rules" data-picked={ruleId}>
@@ -33,6 +37,19 @@ export function RulesPage() {
             setPage(0);
           }}
         />
+        {(onlyIsolated || isolated.length > 0) && (
+          <button
+            type="button"
+            className="button"
+            aria-pressed={onlyIsolated}
+            onClick={() => {
+              setSearch(onlyIsolated ? {} : { isolated: "" });
+              setPage(0);
+            }}
+          >
+            {t("rule.isolated.only", { count: isolated.length })}
+          </button>
+        )}
         <Pages page={page} total={total} onPage={setPage} />
       </div>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a part that scrolls must be reachable by keyboard */}

@@ -8,11 +8,13 @@ export const PAGE = 100;
 /** Everything about rules begins with this key, so that news of a change asks for all of it again. */
 export const RULES_KEY = ["rules"] as const;
 
-export const ruleListQuery = (text: string, page: number) =>
+export const ruleListQuery = (text: string, isolated: boolean, page: number) =>
   queryOptions({
-    queryKey: [...RULES_KEY, "list", text, page],
+    queryKey: [...RULES_KEY, "list", text, isolated, page],
     queryFn: () =>
-      data(api.GET("/api/rules", { params: { query: { text, limit: PAGE, offset: page * PAGE } } })),
+      data(
+        api.GET("/api/rules", { params: { query: { text, isolated, limit: PAGE, offset: page * PAGE } } }),
+      ),
     placeholderData: keepPreviousData,
   });
 

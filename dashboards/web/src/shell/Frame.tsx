@@ -4,6 +4,7 @@ import { useTranslation } from "react-i18next";
 import { Outlet, useLocation } from "react-router";
 import { sessionQuery } from "../api/queries";
 import { liveChannel, liveStore, useLiveStatus } from "../live/live";
+import { IsolatedBanner } from "../rules/IsolatedBanner";
 import { LogInPage } from "../session/LogInPage";
 import { SoundBanner } from "../sound/SoundBanner";
 import { useTimes } from "../text/format";
@@ -42,6 +43,7 @@ function LiveFrame() {
       <div>
         <Header />
         <SoundBanner />
+        <IsolatedBanner />
       </div>
       <main id="content" className={fills ? "content fills" : "content"} tabIndex={-1}>
         <Outlet />
