@@ -30,7 +30,7 @@ class Permission(StrEnum):
     """Write to a device; a point's profile narrows it to some roles."""
     CHANGE_SITE = "change_site"
     CHANGE_RULES = "change_rules"
-    """Propose a change of rules, and withdraw it."""
+    """Try drafts of rules on history, ask for suggestions and back-test; propose a change of rules, and withdraw it."""
     APPROVE_RULES = "approve_rules"
     """Review what somebody else proposed, and roll a rule back."""
 

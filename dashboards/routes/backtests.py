@@ -23,11 +23,11 @@ from people.model import Account, Permission
 
 router = APIRouter(prefix="/api", tags=["backtests"])
 
-EngineerDep = Annotated[Account, Depends(allowed(Permission.CHANGE_SITE))]
+AuthorDep = Annotated[Account, Depends(allowed(Permission.CHANGE_RULES))]
 
 
 @router.post("/backtests", dependencies=[Depends(from_our_page)])
-def start_backtest(asked: StartBacktest, services: ServicesDep, actor: EngineerDep) -> BacktestView:
+def start_backtest(asked: StartBacktest, services: ServicesDep, actor: AuthorDep) -> BacktestView:
     """Put a back-test in line; it runs in a process of its own, and ``GET`` tells how far it is."""
     return backtests_of(services).start(asked, services.facility, author=actor)
 
@@ -45,20 +45,20 @@ def one_backtest(backtest_id: int, services: ServicesDep, _viewer: ViewerDep) ->
 
 
 @router.post("/backtests/{backtest_id}/cancel", dependencies=[Depends(from_our_page)])
-def cancel_backtest(backtest_id: int, services: ServicesDep, _actor: EngineerDep) -> BacktestView:
+def cancel_backtest(backtest_id: int, services: ServicesDep, _actor: AuthorDep) -> BacktestView:
     """End a back-test at once; one that is over stays as it is."""
     return backtests_of(services).cancel(backtest_id)
 
 
 @router.post("/rules/{rule_id}/try", dependencies=[Depends(from_our_page)], response_model=TryView)
-def try_rule(rule_id: int, asked: TryRule, services: ServicesDep, _actor: EngineerDep) -> Response:
+def try_rule(rule_id: int, asked: TryRule, services: ServicesDep, _actor: AuthorDep) -> Response:
     """Show at once what a draft of a rule would have raised, beside the live one."""
     seen = backtests_of(services).preview(rule_id, asked, services.facility)
     return Response(seen, media_type="application/json")  # as it came: to read thousands of episodes here takes longer
 
 
 @router.post("/rules/{rule_id}/suggestions", dependencies=[Depends(from_our_page)])
-def suggest_settings(rule_id: int, asked: SuggestRule, services: ServicesDep, _actor: EngineerDep) -> SuggestionView:
+def suggest_settings(rule_id: int, asked: SuggestRule, services: ServicesDep, _actor: AuthorDep) -> SuggestionView:
     """Search for limit, deadband and delays that meet a target without losing labelled events; takes some seconds."""
     return backtests_of(services).suggest(rule_id, asked, services.facility)
 

@@ -14,7 +14,7 @@ from facility.clock import NS_PER_S
 from facility.history.days import NS_PER_DAY
 from facility.quality import Quality
 from facility.samples import Sample, SampleBatch
-from people.model import Role
+from people.model import PERMISSIONS, Permission, Role
 from tests.app.backtests import BEARING, END_NS, START_NS, reached, warm_days
 from tests.dashboards.running_api import RunningApi, running_api
 from tests.facilities import BEARING_HIGH, SEAL_LEAK
@@ -57,6 +57,20 @@ def test_an_operator_may_neither_start_nor_cancel_one(api: RunningApi) -> None:
         assert started(operator).status_code == 403
         assert operator.post("/api/backtests/1/cancel").status_code == 403
         assert operator.get("/api/backtests/1").status_code == 404
+
+
+@pytest.mark.parametrize(("permission", "status"), [(Permission.CHANGE_RULES, 200), (Permission.CHANGE_SITE, 403)])
+def test_who_may_change_rules_may_try_suggest_and_back_test(
+    api: RunningApi, monkeypatch: pytest.MonkeyPatch, permission: Permission, status: int
+) -> None:
+    monkeypatch.setitem(PERMISSIONS, Role.TECHNICIAN, frozenset({Permission.VIEW, permission}))
+    with api.client(Role.TECHNICIAN) as technician:
+        assert tried(technician).status_code == status
+        assert suggested(technician, BEARING_HIGH).status_code == status
+        answer = started(technician)
+        assert answer.status_code == status
+        number = answer.json().get("id", 1)
+        assert technician.post(f"/api/backtests/{number}/cancel").status_code == status
 
 
 def test_one_is_cancelled_at_once(api: RunningApi) -> None:
@@ -157,14 +171,17 @@ def test_a_preview_after_its_process_died_starts_another(api: RunningApi) -> Non
         assert tried(operator).status_code == 403
 
 
+def suggested(client: httpx.Client, rule_id: int, **asked: object) -> httpx.Response:
+    client.timeout = httpx.Timeout(60)
+    return client.post(f"/api/rules/{rule_id}/suggestions", json=PERIOD | {"target_per_day": 1.0} | asked)
+
+
 def test_settings_are_suggested_with_their_curve_and_words(api: RunningApi) -> None:
     noon_ms = PERIOD["from_ms"] + 12 * 3_600_000
     label = {"from_ms": noon_ms, "to_ms": noon_ms + 3_600_000}
     with api.client(Role.ENGINEER) as engineer:
-        address = f"/api/rules/{BEARING_HIGH}/suggestions"
-        engineer.timeout = httpx.Timeout(60)
-        seen = engineer.post(address, json=PERIOD | {"target_per_day": 1.0, "labels": [label]}).json()
-        refused = engineer.post(f"/api/rules/{SEAL_LEAK}/suggestions", json=PERIOD | {"target_per_day": 1.0})
+        seen = suggested(engineer, BEARING_HIGH, labels=[label]).json()
+        refused = suggested(engineer, SEAL_LEAK)
     assert (seen["side"], seen["live"], seen["chosen"]["labels_caught"]) == ("high", seen["chosen"], 1)
     assert seen["condition"]["limits"]["high"]["value"] == 80
     assert "nothing needs to change" in seen["words"]["en"]
