@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -200,6 +201,71 @@ async def test_settings_are_suggested_for_a_target_and_taken(api: RunningApi, br
     await curve.get_by_role("row").filter(has_text="proposed").get_by_role("button", name="Take it").click()
     await expect(page.get_by_role("button", name="Send to review…")).to_be_enabled()
     await expect(words(page)).not_to_contain_text("Draft 3 alarms")
+
+
+def labels(page: Page) -> Locator:
+    """What people know of the past."""
+    return page.get_by_role("region", name="Labelled events")
+
+
+async def drag_over(page: Page, from_h: float, to_h: float) -> None:
+    """Drag over hours of the day above the trend."""
+    lane = await page.get_by_role("img", name="labelled event").bounding_box()
+    assert lane is not None
+    y, hour = lane["y"] + lane["height"] / 2, lane["width"] / 24
+    await page.mouse.move(lane["x"] + from_h * hour, y)
+    await page.mouse.down()
+    await page.mouse.move(lane["x"] + to_h * hour, y, steps=4)
+    await page.mouse.up()
+
+
+async def test_events_that_people_know_of_are_labelled_and_suggestions_lose_none(
+    api: RunningApi, browser: Browser, tmp_path: Path
+) -> None:
+    page = await opened(browser, api)
+    known = labels(page)
+    await known.get_by_label("A live alarm").focus()
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")  # the newest, at 15 h
+    await expect(known.get_by_role("listitem").filter(has_text="10 min")).to_contain_text("told")
+    await expect(words(page)).to_contain_text("Draft tells 1 of 1 labelled events")
+    await drag_over(page, 5.8, 6.4)
+    first = known.get_by_role("listitem").first
+    await expect(first).to_contain_text("missed, also live")
+    await expect(words(page)).to_contain_text("Draft tells 1 of 2 labelled events")
+    await page.get_by_role("textbox", name="High, °C", exact=True).fill("75")
+    await expect(first).to_contain_text("told only by the draft")
+
+    await page.get_by_role("button", name="Suggest").click()
+    suggestion = page.get_by_role("region", name="Suggestion")
+    curve = suggestion.get_by_role("table", name="What can be had")
+    await expect(curve).to_be_visible(timeout=PATIENCE_MS)
+    await expect(suggestion.get_by_role("status")).to_contain_text("It tells 2 of 2 labelled events")
+    await expect(curve.get_by_role("columnheader", name="Missed")).to_be_visible()
+    await expect(curve.get_by_role("cell", name="1 of 2").first).to_be_visible()  # fewer alarms cost an event
+    assert await violations(page) == []
+    await picture(page, "tuning-labels", tmp_path)
+
+    await page.reload()
+    await expect(known.get_by_role("listitem")).to_have_count(2)
+    await known.get_by_role("button", name="Remove labelled event of").first.click()
+    await expect(known.get_by_role("listitem")).to_have_count(1)
+
+
+async def test_a_period_is_labelled_by_its_times_and_back_tested(api: RunningApi, browser: Browser) -> None:
+    page = await opened(browser, api)
+    await labels(page).get_by_role("button", name="Another period…").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_label("From").fill("2027-01-15T04:00:00")  # 12 h, when it was 78 °C, at the site's clock
+    await dialog.get_by_label("To").fill("2027-01-15T04:10:00")
+    await dialog.get_by_role("button", name="Label it").click()
+    await expect(labels(page).get_by_role("listitem")).to_contain_text("missed, also live")
+    await page.get_by_role("textbox", name="High, °C", exact=True).fill("75")
+    test = page.get_by_role("region", name="Back-test")
+    await test.get_by_label("Over the last").select_option("7 days")
+    await test.get_by_role("button", name="Back-test the draft").click()
+    row = test.get_by_role("row").filter(has=page.get_by_role("rowheader", name="Labelled events missed"))
+    await expect(row.get_by_role("cell")).to_have_text(["1", "0", re.compile("▼ .1")], timeout=PATIENCE_MS)
 
 
 async def test_a_draft_is_back_tested_over_days_in_the_background(api: RunningApi, browser: Browser) -> None:

@@ -1,9 +1,10 @@
 import { expect, test, vi } from "vitest";
-import type { Figures } from "../src/api/types";
+import type { Figures, Tried } from "../src/api/types";
 import { sameContent } from "../src/rules/content";
 import { figureRows } from "../src/tuning/comparison";
 import { differencesOf, episodeBars, loneSigns } from "../src/tuning/episodes";
 import { fieldsFor, fieldUnit, namesFrom, numberFrom } from "../src/tuning/fields";
+import { eventsWithin, tellingOf, withEvent } from "../src/tuning/labels";
 import { linesOf, pointLimits, travelOf, withPointLimit } from "../src/tuning/lines";
 import { Previewer, type Question } from "../src/tuning/previewer";
 import { searchFor, stretchFrom } from "../src/tuning/stretch";
@@ -232,14 +233,51 @@ test("names are read with commas of either language", () => {
   expect(namesFrom(" leak, fault，trip、")).toEqual(["leak", "fault", "trip"]);
 });
 
+const figures = { alarms: 3, alarms_per_day: 1.5, by_priority: { 3: 3 } } as unknown as Figures;
+
 test("figures stand side by side, with the priorities that occur", () => {
-  const figures = { alarms: 3, alarms_per_day: 1.5, by_priority: { 3: 3 } } as unknown as Figures;
   const rows = figureRows(figures, { ...figures, alarms: 1, by_priority: { 2: 1 } }, [1, 2, 3, 4]);
   expect(rows.find(({ key }) => key === "alarms")).toEqual({ key: "alarms", live: 3, draft: 1 });
   expect(rows.filter(({ key }) => key.startsWith("priority")).map(Object.values)).toEqual([
     ["priority_2", 0, 1],
     ["priority_3", 3, 0],
   ]);
+});
+
+test("labels stand beside the figures only where there are labelled events", () => {
+  const labels = { labels: 3, caught: 2, missed: 1, false: 4, delay_s: 5 };
+  const keys = (rows: ReturnType<typeof figureRows>) =>
+    rows.map(({ key }) => key).filter((key) => key.startsWith("labels"));
+  expect(keys(figureRows(figures, figures, []))).toEqual([]);
+  const rows = figureRows({ ...figures, labels }, { ...figures, labels: { ...labels, missed: 0 } }, []);
+  expect(rows.find(({ key }) => key === "labels_missed")).toEqual({
+    key: "labels_missed",
+    live: 1,
+    draft: 0,
+  });
+  expect(keys(rows)).toEqual(["labels_missed", "labels_false"]);
+});
+
+const event = (fromMs: number, toMs: number) => ({ fromMs, toMs });
+
+test("labelled events stay in the order of time, and those that overlap become one", () => {
+  const events = withEvent([event(10, 20), event(40, 50)], event(25, 30));
+  expect(events).toEqual([event(10, 20), event(25, 30), event(40, 50)]);
+  expect(withEvent(events, event(15, 28))).toEqual([event(10, 30), event(40, 50)]);
+  expect(eventsWithin(events, event(22, 45))).toEqual([event(25, 30), event(40, 50)]);
+});
+
+test("an event is told by an alarm that stood within it, and nobody knows about one outside of the stretch", () => {
+  const tried = {
+    from_ms: 0,
+    to_ms: 100,
+    live_episodes: [[10, 20, 3]],
+    draft_episodes: [[60, null, 3]],
+  } as unknown as Tried;
+  expect(tellingOf(event(15, 30), tried)).toEqual({ live: true, draft: false });
+  expect(tellingOf(event(80, 90), tried)).toEqual({ live: false, draft: true });
+  expect(tellingOf(event(30, 40), tried)).toEqual({ live: false, draft: false });
+  expect(tellingOf(event(-20, -10), tried)).toBeNull();
 });
 
 test("a stretch is a day unless the address names another, and survives its way through it", () => {

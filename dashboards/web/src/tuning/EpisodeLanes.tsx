@@ -5,18 +5,23 @@ import { xOf } from "../trend/chart/geometry";
 import type { Plot } from "../trend/chart/plot";
 import type { ViewKeeper } from "../trend/data/viewKeeper";
 import { episodeBars, loneSigns } from "./episodes";
+import { LabelLane } from "./LabelLane";
+import type { LabelledEvent } from "./labels";
 
 interface Props {
   plot: Plot;
   keeper: ViewKeeper;
   /** Null before anything was tried. */
   tried: Tried | null;
+  events: readonly LabelledEvent[];
+  onLabel: (event: LabelledEvent) => void;
 }
 
-/** Above the plot: when the live rule's alarms stood, and when the draft's would have. */
-export function EpisodeLanes({ plot, keeper, tried }: Props) {
+/** Above the plot: when something was wrong, when the live rule's alarms stood, and when the draft's would have. */
+export function EpisodeLanes({ plot, keeper, tried, events, onLabel }: Props) {
   return (
     <div className="lanes">
+      <LabelLane plot={plot} keeper={keeper} events={events} onLabel={onLabel} />
       <Lane
         plot={plot}
         keeper={keeper}

@@ -5,6 +5,7 @@ import { serverNow } from "../live/live";
 import { problemWords } from "../shell/problems";
 import { FiguresTable } from "./FiguresTable";
 import { ChoiceInput } from "./inputs";
+import { eventsWithin, type LabelledEvent } from "./labels";
 import { useBacktest } from "./queries";
 
 const DAYS = [7, 30, 90, 365] as const;
@@ -13,16 +14,18 @@ const DAY_MS = 86_400_000;
 interface Props {
   ruleId: number;
   draft: RuleContent;
+  events: readonly LabelledEvent[];
 }
 
 /** Runs the draft over a long time in the background, with all samples. */
-export function LongTest({ ruleId, draft }: Props) {
+export function LongTest({ ruleId, draft, events }: Props) {
   const { t } = useTranslation();
   const [days, setDays] = useState<number>(DAYS[1]);
   const { start, cancel, test, isOver } = useBacktest(ruleId);
   const begin = () => {
     const toMs = serverNow();
-    start.mutate({ draft, fromMs: toMs - days * DAY_MS, toMs });
+    const stretch = { fromMs: toMs - days * DAY_MS, toMs };
+    start.mutate({ draft, ...stretch, events: eventsWithin(events, stretch) });
   };
   const runs = start.isPending || (test !== undefined && !isOver);
   const problem = start.error ?? cancel.error;

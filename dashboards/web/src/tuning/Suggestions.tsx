@@ -6,6 +6,7 @@ import { withCondition, withLimit } from "../rules/content";
 import { problemWords } from "../shell/problems";
 import { formatNumber, formatQuantity } from "../text/format";
 import { NumberInput } from "./inputs";
+import { eventsWithin, type LabelledEvent, sameEvents } from "./labels";
 import { type Stretch, useSuggestion } from "./queries";
 
 interface Props {
@@ -13,6 +14,7 @@ interface Props {
   draft: RuleContent;
   unit: string;
   stretch: Stretch;
+  events: readonly LabelledEvent[];
   onTake: (draft: RuleContent) => void;
 }
 
@@ -20,14 +22,15 @@ const FIRST_TARGET = 1;
 const TARGET = { key: "target", kind: "number", above: 0 } as const;
 
 /** Asks for settings that meet a target, and shows what else could be had. */
-export function Suggestions({ ruleId, draft, unit, stretch, onTake }: Props) {
+export function Suggestions({ ruleId, draft, unit, stretch, events, onTake }: Props) {
   const { t } = useTranslation();
   const local = useLocal();
   const [target, setTarget] = useState(FIRST_TARGET);
   const suggest = useSuggestion(ruleId);
+  const known = eventsWithin(events, stretch);
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    suggest.mutate({ ...stretch, targetPerDay: target });
+    suggest.mutate({ ...stretch, targetPerDay: target, events: known });
   };
   return (
     <section aria-label={t("tuning.suggestions")}>
@@ -51,6 +54,9 @@ export function Suggestions({ ruleId, draft, unit, stretch, onTake }: Props) {
       )}
       {suggest.data && (
         <>
+          {!sameEvents(known, suggest.variables.events) && (
+            <p className="secondary">{t("tuning.labelsOutdated")}</p>
+          )}
           <p role="status">{local(suggest.data.words)}</p>
           <Curve suggestion={suggest.data} draft={draft} unit={unit} onTake={onTake} />
         </>
@@ -67,6 +73,7 @@ interface CurveProps extends Pick<Props, "draft" | "unit" | "onTake"> {
 function Curve({ suggestion, draft, unit, onTake }: CurveProps) {
   const { t } = useTranslation();
   const chosen = settingsOf(suggestion.chosen);
+  const hasLabels = suggestion.chosen.labels > 0;
   const others = suggestion.curve.filter((candidate) => settingsOf(candidate) !== chosen);
   return (
     <table className="table curve" aria-label={t("tuning.curve")}>
@@ -75,12 +82,17 @@ function Curve({ suggestion, draft, unit, onTake }: CurveProps) {
           <th scope="col" className="number">
             {t("tuning.column.perDay")}
           </th>
-          <th scope="col" className="number">
-            {t("tuning.column.limit")}
-          </th>
-          <th scope="col" className="number">
-            {t("tuning.column.deadband")}
-          </th>
+          {hasLabels && (
+            <th scope="col" className="number" title={t("tuning.hint.labels_missed")}>
+              {t("tuning.column.missed")}
+            </th>
+          )}
+          {suggestion.side !== null && (
+            <th scope="col" className="number">
+              {t("tuning.column.limit")}
+              <small>{t("tuning.column.deadband")}</small>
+            </th>
+          )}
           <th scope="col">{t("tuning.column.delays")}</th>
           <th scope="col">
             <span className="visually-hidden">{t("tuning.takeIt")}</span>
@@ -97,14 +109,21 @@ function Curve({ suggestion, draft, unit, onTake }: CurveProps) {
                 {isChosen && <b className="proposed">{t("tuning.proposed")} </b>}
                 {formatNumber(candidate.alarms_per_day)}
               </td>
-              <td className="number">{words.limit}</td>
-              <td className="number">{words.deadband}</td>
+              {hasLabels && <Missed candidate={candidate} />}
+              {suggestion.side !== null && (
+                <td className="number">
+                  {words.limit}
+                  <small>{words.deadband}</small>
+                </td>
+              )}
               <td className="nowrap">{words.delays}</td>
               <td>
                 <button
                   type="button"
                   className="button"
-                  aria-label={t("tuning.takeCandidate", { settings: Object.values(words).join(", ") })}
+                  aria-label={t("tuning.takeCandidate", {
+                    settings: Object.values(words).filter(Boolean).join(", "),
+                  })}
                   onClick={() => onTake(withCandidate(draft, suggestion, candidate))}
                 >
                   {t("tuning.takeIt")}
@@ -118,11 +137,22 @@ function Curve({ suggestion, draft, unit, onTake }: CurveProps) {
   );
 }
 
+/** How many labelled events nobody would have been told of. */
+function Missed({ candidate }: { candidate: Candidate }) {
+  const { t } = useTranslation();
+  const missed = candidate.labels - candidate.labels_caught;
+  return (
+    <td className="number">
+      {missed > 0 ? <b>{t("tuning.missedOf", { missed, of: candidate.labels })}</b> : 0}
+    </td>
+  );
+}
+
 const settingsOf = ({ limit, deadband, on_delay_s, off_delay_s }: Candidate) =>
   `${limit} ${deadband} ${on_delay_s} ${off_delay_s}`;
 
 const wordsOf = (candidate: Candidate, unit: string) => ({
-  limit: candidate.limit === null ? "" : formatQuantity(candidate.limit, unit),
+  limit: formatQuantity(candidate.limit, unit),
   deadband: candidate.limit === null ? "" : formatQuantity(candidate.deadband, unit),
   delays: `${formatQuantity(candidate.on_delay_s, "s")} / ${formatQuantity(candidate.off_delay_s, "s")}`,
 });

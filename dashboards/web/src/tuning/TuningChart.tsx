@@ -10,6 +10,7 @@ import { TrendChart } from "../trend/chart/TrendChart";
 import { TrendNotice } from "../trend/TrendNotice";
 import type { Trend } from "../trend/useTrend";
 import { EpisodeLanes } from "./EpisodeLanes";
+import { type LabelledEvent, tellingOf } from "./labels";
 import { linesOf, pointLimits, withPointLimit } from "./lines";
 import type { PreviewState } from "./previewer";
 import type { Stretch } from "./queries";
@@ -26,12 +27,15 @@ interface Props {
   preview: PreviewState<RuleContent, Tried>;
   /** Whether this person may try drafts. */
   may: boolean;
+  events: readonly LabelledEvent[];
   onDraft: (draft: RuleContent) => void;
+  onLabel: (event: LabelledEvent) => void;
 }
 
 /** The point's trend with the draft's limits to be moved, and above it what they would have raised. */
 export function TuningChart(props: Props) {
-  const { points, point, trend, preview, may, draft, onDraft } = props;
+  const { points, point, trend, preview, may, draft, events, onDraft, onLabel } = props;
+  const { keeper } = trend;
   const { t } = useTranslation();
   const local = useLocal();
   const lines = useLines(props);
@@ -49,9 +53,9 @@ export function TuningChart(props: Props) {
           limits={lines}
           onLimitChange={move}
           onLimitCommit={move}
-          above={may ? (plot) => <EpisodeLanes plot={plot} keeper={trend.keeper} tried={tried} /> : undefined}
+          above={may ? (plot) => <EpisodeLanes {...{ plot, keeper, tried, events, onLabel }} /> : undefined}
         />
-        <TrendNotice loader={trend.loader} keeper={trend.keeper} points={points} />
+        <TrendNotice loader={trend.loader} keeper={keeper} points={points} />
       </div>
     </div>
   );
@@ -93,15 +97,19 @@ function useLines({ point, trend, priority, live, draft, stretch, may }: Props) 
 }
 
 /** What the newest answer says in words, and whether a newer one is on its way. */
-function TriedWords({ preview, stretch }: Props) {
+function TriedWords({ preview, stretch, events }: Props) {
   const { t } = useTranslation();
   const times = useTimes();
   const tried = preview.shown?.answer;
+  const tellings = tried ? events.flatMap((event) => tellingOf(event, tried) ?? []) : [];
   const words =
     tried &&
     [
       t("tuning.liveWords", { count: tried.live_episodes.length, alone: tried.missed.length }),
       t("tuning.draftWords", { count: tried.draft_episodes.length, alone: tried.new.length }),
+      ...(tellings.length > 0
+        ? [t("tuning.toldWords", { told: tellings.filter(({ draft }) => draft).length, of: tellings.length })]
+        : []),
     ].join(" · ");
   return (
     <div className="tuning-words">

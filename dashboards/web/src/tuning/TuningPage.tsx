@@ -14,12 +14,15 @@ import { useTrend } from "../trend/useTrend";
 import { Differing } from "./Differing";
 import { DraftForm } from "./DraftForm";
 import { FiguresTable } from "./FiguresTable";
+import { Labels } from "./Labels";
 import { LongTest } from "./LongTest";
+import { withEvent } from "./labels";
 import { SendToReview } from "./SendToReview";
 import { StretchBar } from "./StretchBar";
 import { Suggestions } from "./Suggestions";
 import { stretchFrom, viewOf } from "./stretch";
 import { TuningChart } from "./TuningChart";
+import { useLabels } from "./useLabels";
 import { usePreview } from "./usePreview";
 
 /** A rule and what another would have raised, on history; a draft that is better is sent to review from here. */
@@ -77,6 +80,7 @@ function Tuning({ rule, asset, point, onStartAgain }: Props) {
   const { keeper } = trend;
   const show = useCallback((fromMs: number, toMs: number) => keeper.show(fromMs, toMs), [keeper]);
   const changed = !sameContent(live, draft);
+  const [events, setEvents] = useLabels(rule.id);
   return (
     <div className="tuning">
       <div className="page-head">
@@ -88,9 +92,10 @@ function Tuning({ rule, asset, point, onStartAgain }: Props) {
       <div className="tuning-look">
         <Notes rule={rule} seen={seen} may={may} failure={preview.failure} onStartAgain={onStartAgain} />
         <TuningChart
-          {...{ points, point, trend, live, draft, stretch, preview, may }}
+          {...{ points, point, trend, live, draft, stretch, preview, may, events }}
           priority={rule.priority}
           onDraft={setDraft}
+          onLabel={(event) => setEvents(withEvent(events, event))}
         />
         {tried && (
           // biome-ignore lint/a11y/noNoninteractiveTabindex: a part that scrolls must be reachable by keyboard
@@ -111,10 +116,11 @@ function Tuning({ rule, asset, point, onStartAgain }: Props) {
           )}
         </div>
         <DraftForm draft={draft} asset={asset} unit={rule.unit} disabled={!may} onChange={setDraft} />
+        {may && <Labels events={events} tried={tried} keeper={keeper} onChange={setEvents} />}
         {may && SUGGESTIBLE.has(draft.condition.type) && (
-          <Suggestions ruleId={rule.id} draft={draft} unit={rule.unit} stretch={stretch} onTake={setDraft} />
+          <Suggestions {...{ draft, stretch, events }} ruleId={rule.id} unit={rule.unit} onTake={setDraft} />
         )}
-        {may && <LongTest ruleId={rule.id} draft={draft} />}
+        {may && <LongTest ruleId={rule.id} draft={draft} events={events} />}
       </section>
     </div>
   );

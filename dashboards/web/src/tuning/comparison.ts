@@ -18,7 +18,12 @@ export const FIGURES = [
   "peak_10_min",
   "orders",
 ] as const;
-export type FigureKey = (typeof FIGURES)[number] | `priority_${Priority}`;
+/** Of labelled events; only where there are any. */
+const LABEL_FIGURES = ["missed", "false"] as const;
+export type FigureKey =
+  | (typeof FIGURES)[number]
+  | `labels_${(typeof LABEL_FIGURES)[number]}`
+  | `priority_${Priority}`;
 
 /** Return the figures side by side; priorities that neither has are left out. Null: there is no such rule. */
 export function figureRows(
@@ -33,5 +38,14 @@ export function figureRows(
       draft: draft && (draft.by_priority[priority] ?? 0),
     }))
     .filter((row) => row.live || row.draft);
-  return [...FIGURES.map((key) => ({ key, live: live?.[key] ?? null, draft: draft?.[key] ?? null })), ...mix];
+  const labels = LABEL_FIGURES.map((key) => ({
+    key: `labels_${key}` as const,
+    live: live?.labels?.[key] ?? null,
+    draft: draft?.labels?.[key] ?? null,
+  })).filter((row) => row.live !== null || row.draft !== null);
+  return [
+    ...FIGURES.map((key) => ({ key, live: live?.[key] ?? null, draft: draft?.[key] ?? null })),
+    ...labels,
+    ...mix,
+  ];
 }

@@ -2,6 +2,7 @@ import { useMutation, useQuery } from "@tanstack/react-query";
 import { api, data } from "../api/client";
 import { queryClient } from "../api/queries";
 import type { Backtest, RuleContent, Tried } from "../api/types";
+import type { LabelledEvent } from "./labels";
 import type { Question } from "./previewer";
 
 /** Ask what a draft of a rule would have raised on a stretch of history. */
@@ -22,10 +23,19 @@ export interface Stretch {
   toMs: number;
 }
 
+/** A stretch with what people know of it. */
+interface Labelled extends Stretch {
+  /** Those of the stretch. */
+  events: readonly LabelledEvent[];
+}
+
+const windowsOf = (ruleId: number, events: readonly LabelledEvent[]) =>
+  events.map((event) => ({ rule_id: ruleId, asset_id: null, from_ms: event.fromMs, to_ms: event.toMs }));
+
 /** Search for settings that meet a target; takes some seconds. */
 export function useSuggestion(ruleId: number) {
   return useMutation({
-    mutationFn: ({ fromMs, toMs, targetPerDay }: Stretch & { targetPerDay: number }) =>
+    mutationFn: ({ fromMs, toMs, targetPerDay, events }: Labelled & { targetPerDay: number }) =>
       data(
         api.POST("/api/rules/{rule_id}/suggestions", {
           params: { path: { rule_id: ruleId } },
@@ -33,7 +43,7 @@ export function useSuggestion(ruleId: number) {
             from_ms: Math.round(fromMs),
             to_ms: Math.round(toMs),
             target_per_day: targetPerDay,
-            labels: [],
+            labels: windowsOf(ruleId, events),
           },
         }),
       ),
@@ -47,7 +57,7 @@ const LOOKS_MS = 500;
 /** Back-test drafts of one rule, one after the other, and follow the newest. */
 export function useBacktest(ruleId: number) {
   const start = useMutation({
-    mutationFn: ({ draft, fromMs, toMs }: Question<RuleContent>) =>
+    mutationFn: ({ draft, fromMs, toMs, events }: Question<RuleContent> & Labelled) =>
       data(
         api.POST("/api/backtests", {
           body: {
@@ -55,7 +65,7 @@ export function useBacktest(ruleId: number) {
             to_ms: Math.round(toMs),
             rules: [{ rule_id: ruleId, definition: draft }],
             all: false,
-            labels: [],
+            labels: windowsOf(ruleId, events),
           },
         }),
       ),
