@@ -32,17 +32,20 @@ class DifferenceView(View):
     """Null: it was absent; of the whole rule, off."""
     after: Any
     text: str
-    """For people, in English: ``high 80 → 85 °C``."""
+    """For people who read a file or a terminal, in English: ``high 80 → 85 °C``."""
 
 
 class RevisionView(View):
     """What a change makes, or made, of one rule."""
 
-    change_id: int
+    change_id: int | None
+    """Null: the rule's first definition, before any change."""
     rule_id: int | None
     """Null: a new rule that is not live yet."""
     asset_id: str
     name: str
+    unit: str
+    """Of its point, as people write it."""
     base: int
     """The revision that it builds on; 0: there was no such rule."""
     number: int | None
@@ -89,11 +92,22 @@ class RuleChangeList(View):
     total: int
 
 
+class ImportedView(View):
+    """An import of the site that brought a rule."""
+
+    at: datetime
+    author: str
+    reason: str
+
+
 class HistoryEntry(View):
     """One revision of a rule that is or was live, and who decided so."""
 
     revision: RevisionView
-    change: RuleChangeView
+    change: RuleChangeView | None
+    """Null: it is the rule's first definition, which an import of the site brought."""
+    imported: ImportedView | None
+    """Null: a change made it, or nobody wrote down who imported it."""
 
 
 class RuleView(View):
@@ -130,7 +144,7 @@ class RuleDetail(RuleView):
     """Number of the live one; a proposal names it as its base."""
     definition: RuleContent
     history: list[HistoryEntry]
-    """What was decided since its first definition, oldest first."""
+    """All that it ever was, its first definition first."""
     open_changes: list[RuleChangeView]
     """What waits for a review."""
 

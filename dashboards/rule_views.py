@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from dashboards.rule_schemas import (
     DifferenceView,
     HistoryEntry,
+    ImportedView,
     ImportReport,
     MistakeView,
     PlannedView,
@@ -28,7 +29,7 @@ from facility.units import display_unit
 from rules.changes import repository
 from rules.changes.bulk import Plan
 from rules.changes.differences import Difference, differences, in_words
-from rules.changes.model import RuleChange, RuleRevision
+from rules.changes.model import Imported, LiveRule, RuleChange, RuleRevision
 
 
 def rule_view(facility: Facility, rule: Rule) -> RuleView:
@@ -60,20 +61,36 @@ def rule_detail(connection: Connection, facility: Facility, rule_id: int) -> Rul
     rule = facility.ever.rules.get(rule_id)
     if rule is None:
         raise NotFoundError(f"Rule {rule_id} has just changed. Ask again.")
-    history = repository.history_of_rule(connection, rule_id)
-    ids = [each.change_id for each in history]
-    changes = {change.id: change for change in repository.changes_by_id(connection, ids)}
     return RuleDetail(
         **dict(rule_view(facility, rule)),
         on=live.is_on,
         revision=live.revision,
         definition=content(live.definition),
-        history=[
-            HistoryEntry(revision=revision_view(facility, each), change=rule_change_view(changes[each.change_id]))
-            for each in history
-        ],
+        history=history_entries(connection, facility, live),
         open_changes=[rule_change_view(change) for change in repository.open_changes_of(connection, live)],
     )
+
+
+def history_entries(connection: Connection, facility: Facility, live: LiveRule) -> list[HistoryEntry]:
+    """Show all that a rule ever was, its first definition first."""
+    revisions = repository.whole_history(connection, live)
+    ids = [each.change_id for each in revisions if each.change_id is not None]
+    changes = {change.id: rule_change_view(change) for change in repository.changes_by_id(connection, ids)}
+    return [
+        HistoryEntry(
+            revision=revision_view(facility, each),
+            change=None if each.change_id is None else changes[each.change_id],
+            imported=imported_view(repository.import_of(connection, live)) if each.change_id is None else None,
+        )
+        for each in revisions
+    ]
+
+
+def imported_view(imported: Imported | None) -> ImportedView | None:
+    """Show who imported a rule, as far as anybody knows."""
+    if imported is None:
+        return None
+    return ImportedView(at=moment(imported.at_ns), author=imported.author, reason=imported.reason)
 
 
 def rule_change_view(change: RuleChange) -> RuleChangeView:
@@ -115,6 +132,7 @@ def revision_view(facility: Facility, revision: RuleRevision) -> RevisionView:
         rule_id=revision.rule_id,
         asset_id=revision.asset_id,
         name=revision.name,
+        unit=display_unit(unit),
         base=revision.base,
         number=revision.number,
         restores=revision.restores,

@@ -91,9 +91,10 @@ class RuleChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleRevision:
-    """What a change makes of one rule."""
+    """What a change makes of one rule, or what the rule was before any."""
 
-    change_id: int
+    change_id: int | None
+    """``None``: the first definition, which an import of the site brought."""
     rule_id: int | None
     """``None``: a new rule that is not live yet."""
     asset_id: str
@@ -110,6 +111,14 @@ class RuleRevision:
     """``None``: it switches the rule off."""
     note: str | None
     """Why Watchkeeper decided so by itself; ``None``: a person did."""
+
+
+class Imported(NamedTuple):
+    """The import of the site that brought a rule."""
+
+    at_ns: int
+    author: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

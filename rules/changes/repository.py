@@ -9,9 +9,9 @@ from sqlalchemy import ColumnElement, Connection, Row, func, select, tuple_
 
 from facility.errors import NotFoundError
 from facility.storage.statements import in_parts
-from facility.storage.tables import rule
+from facility.storage.tables import configuration_change, rule
 from rules.changes.lifecycle import ChangeState
-from rules.changes.model import Address, Head, LiveRule, RuleChange, RuleRevision, Source, Written
+from rules.changes.model import Address, Head, Imported, LiveRule, RuleChange, RuleRevision, Source, Written
 from rules.changes.tables import rule_change, rule_revision
 
 _LIVE_COLUMNS = (
@@ -67,13 +67,46 @@ def revisions_of_change(
 
 
 def history_of_rule(connection: Connection, rule_id: int) -> list[RuleRevision]:
-    """Return everything that was ever live after the rule's first definition, oldest first."""
+    """Return everything that changes ever made live of a rule, oldest first."""
     statement = (
         select(rule_revision)
         .where(rule_revision.c.rule_id == rule_id, rule_revision.c.number.is_not(None))
         .order_by(rule_revision.c.number)
     )
     return [_revision(row) for row in connection.execute(statement)]
+
+
+def whole_history(connection: Connection, live: LiveRule) -> list[RuleRevision]:
+    """Return everything that a rule ever was, its first definition first, also where no change made that."""
+    changed = history_of_rule(connection, live.rule_id)
+    if changed and changed[0].number == 1:  # a change added the rule
+        return changed
+    first = RuleRevision(
+        change_id=None,
+        rule_id=live.rule_id,
+        asset_id=live.asset_id,
+        name=live.name,
+        base=0,
+        number=1,
+        restores=None,
+        before=None,
+        definition=definition_at(connection, live, 1),
+        note=None,
+    )
+    return [first, *changed]
+
+
+def import_of(connection: Connection, live: LiveRule) -> Imported | None:
+    """Return the import of the site that first brought a rule; ``None``: the configuration's journal has none."""
+    line = configuration_change
+    statement = (
+        select(line.c.at_ns, line.c.author, line.c.reason)
+        .where(line.c.kind == "rule", line.c.entity == live.address)
+        .order_by(line.c.id)
+        .limit(1)
+    )
+    found = connection.execute(statement).one_or_none()
+    return None if found is None else Imported(*found)
 
 
 def definition_at(connection: Connection, live: LiveRule, number: int) -> Written | None:

@@ -115,13 +115,24 @@ def test_a_limit_is_moved_by_one_engineer_and_put_live_by_another(api: RunningAp
     assert (alarm["active"], alarm["state"]) == (False, "D")  # decided afresh by the next sample
     rule = get(api, f"/api/rules/{BEARING_HIGH}")
     assert (rule["revision"], rule["open_changes"]) == (2, [])
-    [entry] = rule["history"]
+    [_, entry] = rule["history"]
     assert [each["text"] for each in entry["revision"]["differences"]] == ["high 80 → 85 °C"]
     assert entry["revision"]["differences"][0]["path"] == ["condition", "limits", "high", "value"]
     assert (entry["change"]["author"], entry["change"]["reason"]) == ("Engineer", "it runs hot in summer")
     detail = get(api, f"/api/rule-changes/{change['id']}")
     assert [line["transition"] for line in detail["journal"]] == ["proposed", "approved"]
     assert detail["revisions"][0]["number"] == 2
+
+
+def test_the_history_begins_with_what_the_import_brought(api: RunningApi) -> None:
+    reviewed(api, proposed(api, with_limit(api, 85.0)))
+    first, second = get(api, f"/api/rules/{BEARING_HIGH}")["history"]
+    assert (first["revision"]["number"], second["revision"]["number"]) == (1, 2)
+    assert first["revision"]["definition"]["condition"]["limits"]["high"]["value"] == 80.0
+    assert (first["change"], second["imported"]) == (None, None)
+    assert (first["imported"]["author"], first["imported"]["reason"]) == ("test", "test")
+    [untouched] = get(api, f"/api/rules/{SEAL_LEAK}")["history"]
+    assert (untouched["revision"]["number"], untouched["revision"]["unit"]) == (1, "")
 
 
 def test_an_earlier_limit_is_live_again_in_one_step(api: RunningApi) -> None:
@@ -160,7 +171,10 @@ def test_a_rule_that_is_added_watches_at_once(api: RunningApi) -> None:
     assert reviewed(api, proposed(api, added)).status_code == 200
     api.samples((BEARING, 75.0))
     assert [name for name, _ in open_alarms(api)] == ["bearing_warm"]
-    assert [rule["name"] for rule in get(api, "/api/rules", asset_id=PUMP)["rules"]][-1] == "bearing_warm"
+    rule = get(api, "/api/rules", asset_id=PUMP)["rules"][-1]
+    assert rule["name"] == "bearing_warm"
+    [entry] = get(api, f"/api/rules/{rule['id']}")["history"]
+    assert (entry["revision"]["number"], entry["change"]["author"]) == (1, "Engineer")  # no import brought it
 
 
 def test_a_rule_that_fails_is_told_with_its_words_until_the_rules_are_loaded_again(

@@ -108,7 +108,7 @@ async def test_a_change_shows_what_it_moves_and_is_rejected_with_a_reason(api: R
     page = await opened(browser, api, RULE, Role.SUPERVISOR)
     await rule_of(page).get_by_role("link", name="it runs hot in summer").click()
     change = change_of(page)
-    await expect(change.get_by_role("listitem").filter(has_text="high 80 → 85 °C")).to_be_visible()
+    await expect(change.get_by_role("listitem").filter(has_text="High 80 → 85\u202f°C")).to_be_visible()
     await change.get_by_role("button", name="Reject").click()
     dialog = page.get_by_role("dialog")
     await dialog.get_by_role("button", name="Reject").click()
@@ -143,6 +143,7 @@ async def test_an_earlier_revision_is_live_again_at_once(api: RunningApi, browse
     rule = rule_of(page)
     await expect(rule.get_by_role("button", name="Roll back")).to_have_count(2)
     first = rule.get_by_role("listitem").filter(has_text="The rule as it was first written")
+    await expect(first).to_contain_text("Revision 1 · site file · test")
     await first.get_by_role("button", name="Roll back").click()
     await answer_dialog(page, "Why", "too many missed", "Roll back")
     await expect(rule.locator(".fact").filter(has_text="High80")).to_be_visible()
@@ -194,7 +195,7 @@ async def test_axe_finds_nothing_on_the_pages_of_rules(
     assert await violations(page) == []
     await picture(page, f"rules-{theme}", tmp_path)
     await page.goto("/rule-changes/2")
-    await expect(change_of(page)).to_contain_text("high 85 → 88 °C")
+    await expect(change_of(page)).to_contain_text("High 85 → 88\u202f°C")
     assert await violations(page) == []
     await picture(page, f"rule-change-{theme}", tmp_path)
     await page.set_viewport_size(PHONE)
@@ -206,4 +207,5 @@ async def test_axe_finds_nothing_on_the_pages_of_rules(
     await page.set_viewport_size(DESK)
     await page.get_by_role("button", name="中文").click()
     await expect(page.get_by_text("等待审核").first).to_be_visible()
+    await expect(page.get_by_text("高 80 → 85\u202f°C", exact=True)).to_be_visible()
     await picture(page, f"rules-{theme}-zh", tmp_path)

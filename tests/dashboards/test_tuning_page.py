@@ -154,7 +154,7 @@ async def test_a_limit_is_dragged_and_sent_to_review_and_a_second_engineer_puts_
     await dialog.get_by_label("Why").fill("it is warm before it is hot")
     await dialog.get_by_role("button", name="Send to review").click()
     change = page.get_by_role("article", name="Change")
-    await expect(change).to_contain_text(f"high 80 → {limit:g} °C")
+    await expect(change).to_contain_text(f"High 80 → {limit:g}\u202f°C")
     await expect(change.get_by_role("button", name="Approve")).to_be_disabled()
     answer = await asyncio.to_thread(lambda: reviewed(own_api, {"id": 1, "version": 1}))
     assert answer.status_code == 200, answer.text

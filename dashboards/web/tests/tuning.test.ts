@@ -1,9 +1,9 @@
 import { expect, test, vi } from "vitest";
 import type { Figures, Tried } from "../src/api/types";
-import { sameContent } from "../src/rules/content";
+import { fieldUnit, sameContent } from "../src/rules/content";
 import { figureRows } from "../src/tuning/comparison";
 import { differencesOf, episodeBars, loneSigns } from "../src/tuning/episodes";
-import { fieldsFor, fieldUnit, namesFrom, numberFrom } from "../src/tuning/fields";
+import { fieldsFor, namesFrom, numberFrom } from "../src/tuning/fields";
 import { eventsWithin, tellingOf, withEvent } from "../src/tuning/labels";
 import { linesOf, pointLimits, travelOf, withPointLimit } from "../src/tuning/lines";
 import { Previewer, type Question } from "../src/tuning/previewer";

@@ -1490,7 +1490,8 @@ export interface components {
          */
         HistoryEntry: {
             revision: components["schemas"]["RevisionView"];
-            change: components["schemas"]["RuleChangeView"];
+            change: components["schemas"]["RuleChangeView"] | null;
+            imported: components["schemas"]["ImportedView"] | null;
         };
         /**
          * HistoryView
@@ -1528,6 +1529,21 @@ export interface components {
              * Reason
              * @default
              */
+            reason: string;
+        };
+        /**
+         * ImportedView
+         * @description An import of the site that brought a rule.
+         */
+        ImportedView: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Author */
+            author: string;
+            /** Reason */
             reason: string;
         };
         /**
@@ -1803,13 +1819,15 @@ export interface components {
          */
         RevisionView: {
             /** Change Id */
-            change_id: number;
+            change_id: number | null;
             /** Rule Id */
             rule_id: number | null;
             /** Asset Id */
             asset_id: string;
             /** Name */
             name: string;
+            /** Unit */
+            unit: string;
             /** Base */
             base: number;
             /** Number */

@@ -34,6 +34,7 @@ export type Rule = Schemas["RuleView"];
 export type RuleDetail = Schemas["RuleDetail"];
 export type RuleHistoryEntry = Schemas["HistoryEntry"];
 export type RuleRevision = Schemas["RevisionView"];
+export type RuleDifference = Schemas["DifferenceView"];
 export type RuleChange = Schemas["RuleChangeView"];
 export type RuleChangeDetail = Schemas["RuleChangeDetail"];
 export type ChangeState = Schemas["ChangeState"];

@@ -35,12 +35,6 @@ export const tuningEn = {
   urgency: "Urgency, and when it is watched",
   consequenceClass: "Consequence",
   timeToRespond: "Time to respond",
-  choice: {
-    per: { s: "second", min: "minute", h: "hour" },
-    within: { building: "building", floor: "floor", zone: "zone", room: "room" },
-    statistic: { mean: "mean", min: "minimum", max: "maximum", percentile: "percentile" },
-    direction: { rising: "rising", falling: "falling" },
-  },
   figures: "Figures",
   figure: {
     alarms_per_day: "Alarms per day",

@@ -37,12 +37,6 @@ export const tuningZh: Texts<typeof tuningEn> = {
   urgency: "紧急程度与监视时间",
   consequenceClass: "后果",
   timeToRespond: "响应时间",
-  choice: {
-    per: { s: "秒", min: "分钟", h: "小时" },
-    within: { building: "建筑", floor: "楼层", zone: "分区", room: "房间" },
-    statistic: { mean: "平均", min: "最小", max: "最大", percentile: "百分位" },
-    direction: { rising: "上升", falling: "下降" },
-  },
   figures: "指标",
   figure: {
     alarms_per_day: "每日报警",

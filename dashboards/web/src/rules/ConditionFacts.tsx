@@ -1,7 +1,9 @@
 import { useTranslation } from "react-i18next";
 import type { RuleContent } from "../api/types";
-import { formatQuantity } from "../text/format";
-import { fieldsOf, fieldWords, limitsOf, movingLimitsOf } from "./content";
+import { useLocal } from "../i18n";
+import { exactQuantity } from "../text/format";
+import { limitsOf, limitUnit, movingLimitsOf } from "./content";
+import { fieldName, fieldsOf, valueWords } from "./words";
 
 interface Props {
   definition: RuleContent;
@@ -12,12 +14,15 @@ interface Props {
 /** What a rule holds its point against, field by field. */
 export function ConditionFacts({ definition, unit }: Props) {
   const { t } = useTranslation();
+  const wording = { t, local: useLocal() };
   const { condition } = definition;
-  const limits = limitsOf(condition).map(({ side, value }) => [side, formatQuantity(value, unit)] as const);
+  const limits = limitsOf(condition).map(
+    ({ side, value }) => [side, exactQuantity(value, limitUnit(condition, unit))] as const,
+  );
   const gates = ["only_when", "schedule"].filter((key) => definition[key]);
   const fields = [
-    ...fieldsOf(condition, unit),
-    ...gates.map((key) => [key, fieldWords(key, definition[key], unit)] as const),
+    ...fieldsOf(condition, unit, wording),
+    ...gates.map((key) => [key, valueWords(key, definition[key], unit, wording)] as const),
   ];
   return (
     <dl className="facts">
@@ -33,7 +38,7 @@ export function ConditionFacts({ definition, unit }: Props) {
       ))}
       {fields.map(([key, words]) => (
         <div key={key} className="fact">
-          <dt>{t(`rule.field.${key}`, { defaultValue: key.replaceAll("_", " ") })}</dt>
+          <dt>{fieldName(key, t)}</dt>
           <dd>{words}</dd>
         </div>
       ))}

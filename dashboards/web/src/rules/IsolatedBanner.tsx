@@ -20,7 +20,7 @@ export function IsolatedBanner() {
       <p>
         {isolated.slice(0, MOST_NAMES).map((rule, index) => (
           <Fragment key={rule.rule_id}>
-            {index > 0 && t("rule.isolated.between")}
+            {index > 0 && t("rule.value.between")}
             <Link className="link" to={`/rules/${rule.rule_id}`}>
               {local(rule.asset_name)}: {local(rule.title)}
             </Link>

@@ -12,6 +12,7 @@ import { useIsolated } from "./isolated";
 import { ruleQuery } from "./queries";
 import { RuleActions } from "./RuleActions";
 import { RuleHistory } from "./RuleHistory";
+import { fieldName } from "./words";
 
 /** One rule: what it says, what it is held against, and who decided so. */
 export function RuleDetail({ id }: { id: number }) {
@@ -118,7 +119,7 @@ function Rationale({ rule }: { rule: Detail }) {
       </div>
       {texts.map((key) => (
         <div key={key} className="fact">
-          <dt>{t(`rule.text.${key}`)}</dt>
+          <dt>{fieldName(key, t)}</dt>
           <dd>{local(definition[key])}</dd>
         </div>
       ))}

@@ -3,7 +3,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { sessionQuery } from "../api/queries";
-import type { RuleDetail, RuleHistoryEntry } from "../api/types";
+import type { RuleChange, RuleDetail, RuleHistoryEntry } from "../api/types";
 import { Dialog } from "../shell/Dialog";
 import { useTimes } from "../text/format";
 import { useRollBack } from "./commands";
@@ -23,26 +23,16 @@ export function RuleHistory({ rule }: { rule: RuleDetail }) {
   };
   const wayBackTo = (number: number) =>
     may && number !== rule.revision ? () => setChosen(number) : undefined;
-  const first = firstOf(rule);
   return (
     <>
       <ol className="journal">
         {rule.history.toReversed().map((entry) => (
           <Entry
-            key={`${entry.change.id} ${entry.revision.number}`}
+            key={entry.revision.number}
             entry={entry}
             onRollBack={entry.revision.number === null ? undefined : wayBackTo(entry.revision.number)}
           />
         ))}
-        {first !== undefined && (
-          <li>
-            <span />
-            <div>
-              {t("rule.revision", { number: first })} · {t("rule.first")}
-              <RollBackButton onRollBack={wayBackTo(first)} />
-            </div>
-          </li>
-        )}
       </ol>
       <Dialog opened={chosen !== null} onClose={close} title={t("rule.rollBackTo", { number: chosen })}>
         <p className="secondary">{t("rule.atOnce")}</p>
@@ -61,28 +51,59 @@ export function RuleHistory({ rule }: { rule: RuleDetail }) {
   );
 }
 
-function Entry({ entry, onRollBack }: { entry: RuleHistoryEntry; onRollBack: (() => void) | undefined }) {
-  const { t } = useTranslation();
+interface EntryProps {
+  entry: RuleHistoryEntry;
+  onRollBack: (() => void) | undefined;
+}
+
+function Entry({ entry, onRollBack }: EntryProps) {
   const times = useTimes();
-  const { change, revision } = entry;
-  const at = change.decided_at ?? change.proposed_at;
+  const { change, imported } = entry;
+  const at = change?.decided_at ?? change?.proposed_at ?? imported?.at;
   return (
     <li>
-      <time dateTime={at} className="secondary">
-        {times.moment(at)}
-      </time>
+      {at === undefined ? (
+        <span />
+      ) : (
+        <time dateTime={at} className="secondary">
+          {times.moment(at)}
+        </time>
+      )}
       <div>
-        <Link className="link" to={`/rule-changes/${change.id}`}>
-          {t("rule.revision", { number: revision.number })}
-        </Link>
-        {" · "}
-        {t(`rule.source.${change.source}`)} · {change.author}
-        {change.reviewer && ` · ${t("rule.reviewedBy", { name: change.reviewer })}`}
-        <q>{change.reason}</q>
-        <Differences revision={revision} />
+        {change ? <Changed entry={entry} change={change} /> : <First entry={entry} />}
         <RollBackButton onRollBack={onRollBack} />
       </div>
     </li>
+  );
+}
+
+function Changed({ entry, change }: Pick<EntryProps, "entry"> & { change: RuleChange }) {
+  const { t } = useTranslation();
+  return (
+    <>
+      <Link className="link" to={`/rule-changes/${change.id}`}>
+        {t("rule.revision", { number: entry.revision.number })}
+      </Link>
+      {" · "}
+      {t(`rule.source.${change.source}`)} · {change.author}
+      {change.reviewer && ` · ${t("rule.reviewedBy", { name: change.reviewer })}`}
+      <q>{change.reason}</q>
+      <Differences revision={entry.revision} />
+    </>
+  );
+}
+
+/** What the rule was before any change, and who imported it as far as anybody knows. */
+function First({ entry }: Pick<EntryProps, "entry">) {
+  const { t } = useTranslation();
+  const { imported } = entry;
+  return (
+    <>
+      {t("rule.revision", { number: entry.revision.number })}
+      {imported && ` · ${t("rule.source.site_file")} · ${imported.author}`}
+      {imported?.reason && <q>{imported.reason}</q>}
+      <p className="secondary">{t("rule.first")}</p>
+    </>
   );
 }
 
@@ -94,10 +115,4 @@ function RollBackButton({ onRollBack }: { onRollBack: (() => void) | undefined }
       {t("rule.rollBack")}
     </button>
   );
-}
-
-/** Return the number of the rule's first definition, which no change made; undefined where a change added the rule. */
-function firstOf(rule: RuleDetail): number | undefined {
-  const oldest = rule.history[0]?.revision.number ?? rule.revision + 1;
-  return oldest > 1 ? oldest - 1 : undefined;
 }

@@ -1,5 +1,5 @@
 import type { ConditionContent, LimitSide, RuleContent } from "../api/types";
-import { formatNumber, formatQuantity } from "../text/format";
+import { exactNumber } from "../text/format";
 
 /** One limit that is a number. */
 export interface WrittenLimit {
@@ -26,7 +26,7 @@ export function movingLimitsOf({ limits = {} }: ConditionContent): [side: LimitS
   return LIMIT_SIDES.flatMap((side): [LimitSide, string][] => {
     const { point, offset = 0 } = limits[side] ?? {};
     if (point === undefined) return [];
-    const moved = offset === 0 ? "" : ` ${offset < 0 ? "−" : "+"} ${formatNumber(Math.abs(offset))}`;
+    const moved = offset === 0 ? "" : ` ${offset < 0 ? "−" : "+"} ${exactNumber(Math.abs(offset))}`;
     return [[side, `${point}${moved}`]];
   });
 }
@@ -43,38 +43,24 @@ export const withCondition = (definition: RuleContent, changes: Partial<Conditio
   condition: { ...definition.condition, ...changes },
 });
 
-/** Fields that say nothing, since they hold what nobody wrote. */
-const isSilent = (value: unknown) => value === null || value === undefined || value === 0 || value === false;
-
-/** Return the fields of a condition as people read them, without its type and limits. */
-export function fieldsOf(
-  { type: _type, limits: _limits, ...fields }: ConditionContent,
-  unit: string,
-): [key: string, words: string][] {
-  return Object.entries(fields)
-    .filter(([, value]) => !isSilent(value))
-    .map(([key, value]) => [key, fieldWords(key, value, unit)]);
-}
-
-/** Return a value of a definition as people read it. */
-export function fieldWords(key: string, value: unknown, unit: string): string {
-  if (Array.isArray(value)) return value.map((each) => fieldWords(key, each, unit)).join(", ");
-  if (typeof value === "number") return formatQuantity(value, unitOf(key, unit));
-  if (typeof value === "object" && value !== null) {
-    return Object.entries(value)
-      .map(([inner, each]) => `${inner} ${fieldWords(inner, each, unit)}`)
-      .join(", ");
-  }
-  return String(value);
-}
-
-const IN_UNIT = new Set(["deadband", "tolerance", "limit", "offset"]);
+const IN_UNIT = new Set(["deadband", "tolerance", "limit", "offset", "value"]);
 
 /** Return the unit of a field, which its name ends with where it is one of time. */
 export function unitOf(key: string, unit: string): string {
   if (key.endsWith("_s")) return "s";
+  if (key.endsWith("_min")) return "min";
   if (key.endsWith("_h")) return "h";
   return IN_UNIT.has(key) ? unit : "";
+}
+
+/** Return the unit of a condition's limits, which is the point's or follows from it. */
+export function limitUnit({ type, per }: ConditionContent, unit: string): string {
+  return type === "rate_of_change" ? `${unit}/${String(per)}` : unit;
+}
+
+/** Return the unit of a field of a condition on a point. */
+export function fieldUnit(key: string, condition: ConditionContent, unit: string): string {
+  return key === "deadband" ? limitUnit(condition, unit) : unitOf(key, unit);
 }
 
 /** Tell whether two definitions say the same; one that is written as absent is absent. */

@@ -103,3 +103,10 @@ export function formatQuantity(value: number | null | undefined, unit: string): 
   if (value === null || value === undefined) return "";
   return unit ? `${formatNumber(value)}\u202f${unit}` : formatNumber(value);
 }
+
+/** Return a number as somebody wrote it, without what floating point adds. */
+export const exactNumber = (value: number): string => String(Number(value.toPrecision(12)));
+
+/** Return a value that somebody wrote with its unit, `80.25 °C`. */
+export const exactQuantity = (value: number, unit: string): string =>
+  unit ? `${exactNumber(value)}\u202f${unit}` : exactNumber(value);

@@ -1,8 +1,8 @@
 import { useTranslation } from "react-i18next";
 import type { Asset, ConditionContent, LimitSide, RuleContent } from "../api/types";
 import { useLocal } from "../i18n";
-import { LIMIT_SIDES, withCondition } from "../rules/content";
-import { type Field, fieldsFor, fieldUnit, limitUnit, namesFrom } from "./fields";
+import { fieldUnit, LIMIT_SIDES, limitUnit, withCondition } from "../rules/content";
+import { type Field, fieldsFor, namesFrom } from "./fields";
 import { ChoiceInput, NumberInput, TextInput } from "./inputs";
 
 interface Props {
@@ -123,7 +123,7 @@ function FieldInput({ draft, asset, unit, disabled, field, onCondition }: PartPr
         <ChoiceInput
           {...common}
           value={String(value)}
-          choices={field.choices.map((one) => [one, t(`tuning.choice.${key}.${one}`)])}
+          choices={field.choices.map((one) => [one, t(`rule.choice.${key}.${one}`)])}
           onChange={(one) => onCondition({ [key]: one })}
         />
       );

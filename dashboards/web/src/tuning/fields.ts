@@ -1,5 +1,4 @@
 import type { ConditionContent } from "../api/types";
-import { unitOf } from "../rules/content";
 
 /** One thing of a condition that people may change, besides its limits. */
 export type Field =
@@ -78,16 +77,6 @@ const FIELDS: Readonly<Record<string, readonly Field[]>> = {
 
 /** Return what of a condition may be changed; nothing of a kind that the console does not know. */
 export const fieldsFor = ({ type }: ConditionContent): readonly Field[] => FIELDS[type] ?? [];
-
-/** Return the unit of a condition's limits, which is the point's or follows from it. */
-export function limitUnit({ type, per }: ConditionContent, unit: string): string {
-  return type === "rate_of_change" ? `${unit}/${String(per)}` : unit;
-}
-
-/** Return the unit of a field of a condition on a point. */
-export function fieldUnit(key: string, condition: ConditionContent, unit: string): string {
-  return key === "deadband" ? limitUnit(condition, unit) : unitOf(key, unit);
-}
 
 /** Read a number that people wrote; undefined when it does not fit the field, null when the field is left empty. */
 export function numberFrom(text: string, field: NumberField): number | null | undefined {
