@@ -44,7 +44,7 @@ def words_of(question: Question, live: Candidate, chosen: Candidate, *, spread: 
         parts.append(
             LocalText(
                 en=f"The noise is {noise} (standard deviation); a deadband below twice that chatters.",
-                zh=f"噪声（标准差）为 {noise}；回差小于其两倍时容易反复报警。",
+                zh=f"噪声（标准差）为 {noise}；死区小于其两倍时容易反复报警。",
             )
         )
     return LocalText(en=" ".join(part.en for part in parts), zh="".join(part.zh for part in parts))
@@ -67,7 +67,7 @@ def _times(count: float) -> str:
 def _changes(old: Settings, new: Settings, unit: str) -> Iterator[_Change]:
     pairs = (
         ("limit", "限值", old.limit, new.limit, unit),
-        ("deadband", "回差", old.deadband, new.deadband, unit),
+        ("deadband", "死区", old.deadband, new.deadband, unit),
         ("on-delay", "报警延时", old.on_delay_s, new.on_delay_s, "s"),
         ("off-delay", "恢复延时", old.off_delay_s, new.off_delay_s, "s"),
     )

@@ -95,7 +95,7 @@ test("words, lists, texts and what is absent are said as people read them", () =
   expect(said(english, 1, ["only_when"], null, "flow > 2.5: 'x'")).toBe(
     "Watched only when none → flow > 2.5: 'x'",
   );
-  expect(said(chinese, 1, ["cause", "zh"], "旧", "新")).toBe("原因 · 中文 旧 → 新");
+  expect(said(chinese, 1, ["cause", "zh"], "旧", "新")).toBe("原因 · 中文 “旧” → “新”");
   expect(said(english, 1, ["condition", "brand_new_field"], 1, 2)).toBe("brand new field 1 → 2");
 });
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { timeFormats } from "../src/text/format";
 import { planAxes, scaleOf } from "../src/trend/chart/axes";
-import { type DragRules, labelColumns, movedByKey, settled, stepFor } from "../src/trend/chart/limits";
+import { type DragRules, labelPlaces, movedByKey, settled, stepFor } from "../src/trend/chart/limits";
 import { lookOf } from "../src/trend/chart/look";
 import { type AlarmMark, alarmBars, orderTicks, type Place, spanOfAlarms } from "../src/trend/chart/marks";
 import { pixelColumns } from "../src/trend/chart/pixelColumns";
@@ -180,7 +180,15 @@ test("a step is neither a crumb nor a leap", () => {
 });
 
 test("labels of near limits stand beside each other", () => {
-  expect(labelColumns([100, 105, 109, 300])).toEqual([0, 1, 2, 0]);
+  const places = (height: number, ...lines: [y: number, movable?: boolean][]) =>
+    labelPlaces(
+      lines.map(([y, movable = false]) => ({ y, movable })),
+      height,
+    ).map(({ column, below }) => `${column}${below ? " below" : ""}`);
+  expect(places(400, [100], [105], [109], [300])).toEqual(["0", "0 below", "1", "0"]);
+  // What can be moved keeps its place, and what clears it stands below its own line.
+  expect(places(400, [115], [100, true], [104, true])).toEqual(["0 below", "0", "1"]);
+  expect(places(400, [5], [395])).toEqual(["0 below", "0"]);
 });
 
 test("a point is found by words of its asset, its title, its unit or its space, in either language", () => {

@@ -136,7 +136,7 @@ export const rulesEn = {
     engineer:
       "It is tried again when a change of rules goes live, or at the next start. Pass the message on to those who maintain Watchkeeper.",
   },
-  value: { none: "none", yes: "yes", no: "no", between: ", " },
+  value: { none: "none", yes: "yes", no: "no", between: ", ", text: "“{{text}}”" },
   difference: { on: "switched on", off: "switched off", added: "added" },
   noDifference: "Nothing is different.",
   scope: "Which changes",

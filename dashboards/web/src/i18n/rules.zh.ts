@@ -132,7 +132,7 @@ export const rulesZh: Texts<typeof rulesEn> = {
     why: "规则在运算时出错，不再运算。其报警保持最后一次判定的状态。",
     engineer: "任一规则变更生效或下次启动时会重新尝试。请将此信息转交 Watchkeeper 的维护人员。",
   },
-  value: { none: "无", yes: "是", no: "否", between: "、" },
+  value: { none: "无", yes: "是", no: "否", between: "、", text: "“{{text}}”" },
   difference: { on: "启用", off: "停用", added: "新增" },
   noDifference: "没有差异。",
   scope: "哪些变更",

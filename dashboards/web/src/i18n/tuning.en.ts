@@ -73,7 +73,7 @@ export const tuningEn = {
   labels: "Labelled events",
   labelsHint: "When something was really wrong: suggestions and back-tests say what would be missed of it.",
   labelLane: "Real",
-  labelDrag: "Drag over a period in which something was really wrong",
+  labelDrag: "Drag over what was really wrong",
   labelWords_one: "{{count}} labelled event",
   labelWords_other: "{{count}} labelled events",
   toldWords: "Draft tells {{told}} of {{of}} labelled events",

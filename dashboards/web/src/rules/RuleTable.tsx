@@ -8,6 +8,9 @@ import { useIsolated } from "./isolated";
 
 const COLUMNS = ["priority", "asset", "title", "condition", "name"] as const;
 
+/** There is no room for them on a phone. */
+const WIDE_ONLY: ReadonlySet<string> = new Set(["condition", "name"]);
+
 interface Props {
   rules: readonly Rule[];
   /** Id of the rule beside the list; NaN: none. */
@@ -22,7 +25,7 @@ export function RuleTable({ rules, picked }: Props) {
       <thead>
         <tr>
           {COLUMNS.map((column) => (
-            <th key={column} scope="col" className={column === "name" ? "wide-only" : undefined}>
+            <th key={column} scope="col" className={WIDE_ONLY.has(column) ? "wide-only" : undefined}>
               {t(`rule.column.${column}`)}
             </th>
           ))}
@@ -68,7 +71,7 @@ const RuleRow = memo(function RuleRow({ rule, picked, isolated }: RowProps) {
         </Link>
         {isolated && <span className="unwatched after">{t("rule.isolated.mark")}</span>}
       </td>
-      <td>{t(`rule.type.${rule.condition}`, { defaultValue: rule.condition })}</td>
+      <td className="wide-only">{t(`rule.type.${rule.condition}`, { defaultValue: rule.condition })}</td>
       <td className="secondary wide-only">{rule.name}</td>
     </tr>
   );

@@ -38,6 +38,7 @@ export function valueWords(key: string, value: unknown, unit: string, wording: W
     return value.map((each) => valueWords(key, each, unit, wording)).join(t("rule.value.between"));
   }
   if (typeof value === "object") return entryWords(value, unit, wording);
+  if (key === "en" || key === "zh") return t("rule.value.text", { text: value });
   const choices = CHOICES[key];
   return choices ? t(`${choices}.${value}`, { defaultValue: String(value) }) : String(value);
 }

@@ -3,9 +3,8 @@ import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { limitsQuery } from "../api/queries";
 import type { Point, Priority, RuleContent, Tried } from "../api/types";
-import { useLanguage, useLocal } from "../i18n";
-import { useTimes } from "../text/format";
-import { wordsOf } from "../text/quality";
+import { useLocal } from "../i18n";
+import { exactQuantity, useTimes } from "../text/format";
 import { TrendChart } from "../trend/chart/TrendChart";
 import { TrendNotice } from "../trend/TrendNotice";
 import type { Trend } from "../trend/useTrend";
@@ -63,7 +62,6 @@ export function TuningChart(props: Props) {
 
 function useLines({ point, trend, priority, live, draft, stretch, may }: Props) {
   const { t } = useTranslation();
-  const language = useLanguage();
   const local = useLocal();
   const fixed = useMemo(() => pointLimits(live.condition).map(({ value }) => value), [live]);
   const travel = useTravel(point.key, fixed, stretch, trend);
@@ -74,7 +72,7 @@ function useLines({ point, trend, priority, live, draft, stretch, may }: Props) 
       known?.find(
         (limit) => limit.side === side && limit.value === live.condition.limits?.[limit.side]?.value,
       );
-    const value = (at: number) => wordsOf(point, at, language);
+    const value = (at: number) => exactQuantity(at, point.unit);
     const sideWords = (side: string) => (side === "limit" ? t("rule.field.limit") : t(`rule.side.${side}`));
     const words = {
       side: sideWords,
@@ -93,7 +91,7 @@ function useLines({ point, trend, priority, live, draft, stretch, may }: Props) 
       travel: may ? travel : null,
       words,
     });
-  }, [point, priority, known, live, draft, may, travel, language, local, t]);
+  }, [point, priority, known, live, draft, may, travel, local, t]);
 }
 
 /** What the newest answer says in words, and whether a newer one is on its way. */

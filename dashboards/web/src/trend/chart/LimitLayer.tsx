@@ -1,6 +1,6 @@
 import { type KeyboardEvent, type PointerEvent, useRef, useSyncExternalStore } from "react";
 import { valueAtY, yOf } from "./geometry";
-import { type LimitLine, labelColumns, movedByKey, settled } from "./limits";
+import { type LabelPlace, type LimitLine, labelPlaces, movedByKey, settled } from "./limits";
 import type { Plot } from "./plot";
 
 interface Props {
@@ -20,11 +20,14 @@ export function LimitLayer({ plot, limits, axisOf, onChange, onCommit }: Props) 
     const scale = scales[axisOf(limit.point)];
     return scale ? [{ limit, scale, y: yOf(limit.value, scale, box.height) }] : [];
   });
-  const columns = labelColumns(placed.map(({ y }) => y));
+  const places = labelPlaces(
+    placed.map(({ limit, y }) => ({ y, movable: limit.drag !== null })),
+    box.height,
+  );
   return (
     <div className="limit-layer" style={box}>
       {placed.map(({ limit, scale, y }, index) => {
-        const common = { limit, y, column: columns[index] ?? 0 };
+        const common = { limit, y, place: places[index] ?? FIRST };
         if (y < -1 || y > box.height + 1) return null;
         return limit.drag ? (
           <MovableLimit
@@ -43,18 +46,17 @@ export function LimitLayer({ plot, limits, axisOf, onChange, onCommit }: Props) 
   );
 }
 
+const FIRST: LabelPlace = { column: 0, below: false };
+
 interface LimitProps {
   limit: LimitLine;
   /** CSS pixels from the top of the plotting area. */
   y: number;
-  /** Of its label, from the right. */
-  column: number;
+  /** Of its label. */
+  place: LabelPlace;
 }
 
-/** At the very top there is no room above the line. */
-const LABEL_PX = 14;
-
-function FixedLimit({ limit, y, column }: LimitProps) {
+function FixedLimit({ limit, y, place }: LimitProps) {
   return (
     <div
       className="limit"
@@ -63,8 +65,8 @@ function FixedLimit({ limit, y, column }: LimitProps) {
     >
       <span
         className="limit-label"
-        data-below={y < LABEL_PX || undefined}
-        style={{ right: labelRight(column) }}
+        data-below={place.below || undefined}
+        style={{ right: labelRight(place.column) }}
       >
         {limit.label}
       </span>
@@ -86,7 +88,7 @@ interface MovableProps extends LimitProps {
   onCommit: ((id: string, value: number) => void) | undefined;
 }
 
-function MovableLimit({ limit, y, column, valueAt, onHold, onChange, onCommit }: MovableProps) {
+function MovableLimit({ limit, y, place, valueAt, onHold, onChange, onCommit }: MovableProps) {
   // How far below the line it was taken, so that it does not jump; null while nobody drags.
   const grip = useRef<number | null>(null);
   const rules = limit.drag;
@@ -139,7 +141,7 @@ function MovableLimit({ limit, y, column, valueAt, onHold, onChange, onCommit }:
       onPointerCancel={end}
       onKeyDown={onKeyDown}
     >
-      <span className="limit-label" style={{ right: labelRight(column) }}>
+      <span className="limit-label" style={{ right: labelRight(place.column) }}>
         {limit.label} {rules.words(limit.value)}
         <span className="limit-grip" aria-hidden="true">
           ↕

@@ -1,5 +1,5 @@
 import type { Limit, Priority } from "../../api/types";
-import { formatNumber } from "../../text/format";
+import { exactNumber } from "../../text/format";
 
 /** A horizontal line that a rule holds a point against. */
 export interface LimitLine {
@@ -73,28 +73,68 @@ export function fixedLimits(limits: readonly Limit[], point: number, letter: str
     point,
     value: limit.value,
     priority: limit.priority,
-    label: `${letter ? `${letter} · ` : ""}P${limit.priority} ${limit.side.includes("low") ? "↓" : "↑"} ${formatNumber(limit.value)}`,
+    label: `${letter ? `${letter} · ` : ""}P${limit.priority} ${limit.side.includes("low") ? "↓" : "↑"} ${exactNumber(limit.value)}`,
     drag: null,
   }));
 }
 
-const LABEL_HEIGHT_PX = 15;
-
-/**
- * Return in which column from the right each label stands, so that labels of near lines stay apart.
- *
- * `ys` are pixels from the top, one per line, in any order.
- */
-export function labelColumns(ys: readonly number[]): number[] {
-  const columns = ys.map(() => 0);
-  const order = [...ys.keys()].sort((a, b) => (ys[a] as number) - (ys[b] as number));
-  const lastY: number[] = [];
-  for (const index of order) {
-    const y = ys[index] as number;
-    let column = 0;
-    while ((lastY[column] ?? Number.NEGATIVE_INFINITY) > y - LABEL_HEIGHT_PX) column += 1;
-    columns[index] = column;
-    lastY[column] = y;
-  }
-  return columns;
+/** A line as far as its label is concerned. */
+export interface Labelled {
+  /** CSS pixels from the top. */
+  y: number;
+  movable: boolean;
 }
+
+export interface LabelPlace {
+  /** From the right. */
+  column: number;
+  /** Below its line rather than above it. */
+  below: boolean;
+}
+
+/** A label lies between its line and so much above or below it. */
+const LABEL_PX = 14;
+/** That of a line that can be moved lies around it. */
+const MOVABLE_PX = 10;
+
+/** Return where each label stands so that none hides another: above its line, or below it, or further left. */
+export function labelPlaces(lines: readonly Labelled[], height: number): LabelPlace[] {
+  const taken: { column: number; top: number; bottom: number }[] = [];
+  const places = lines.map((): LabelPlace => ({ column: 0, below: false }));
+  for (const index of inTurn(lines)) {
+    const line = lines[index] as Labelled;
+    const sides = sidesOf(line, height);
+    for (let column = 0; ; column += 1) {
+      const below = sides.find((side) => isFree(taken, column, extentOf(line, side)));
+      if (below === undefined) continue;
+      places[index] = { column, below };
+      taken.push({ column, ...extentOf(line, below) });
+      break;
+    }
+  }
+  return places;
+}
+
+/** Those that can be moved have only one place in a column, so they choose first; then from the top. */
+const inTurn = (lines: readonly Labelled[]): number[] =>
+  [...lines.keys()].sort((a, b) => {
+    const [one, other] = [lines[a] as Labelled, lines[b] as Labelled];
+    return Number(other.movable) - Number(one.movable) || one.y - other.y;
+  });
+
+/** Return whether a label may stand below its line, the better place first: at top and bottom there is no room beyond. */
+function sidesOf({ y, movable }: Labelled, height: number): boolean[] {
+  if (movable || y > height - LABEL_PX) return [false];
+  return y < LABEL_PX ? [true] : [false, true];
+}
+
+function extentOf({ y, movable }: Labelled, below: boolean) {
+  if (movable) return { top: y - MOVABLE_PX, bottom: y + MOVABLE_PX };
+  return below ? { top: y, bottom: y + LABEL_PX } : { top: y - LABEL_PX, bottom: y };
+}
+
+const isFree = (
+  taken: readonly { column: number; top: number; bottom: number }[],
+  column: number,
+  { top, bottom }: { top: number; bottom: number },
+) => taken.every((one) => one.column !== column || one.bottom <= top || one.top >= bottom);
