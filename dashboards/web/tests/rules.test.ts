@@ -102,7 +102,7 @@ test("words, lists, texts and what is absent are said as people read them", () =
 test("a limit on how fast something changes is in its unit for each time", () => {
   const rate = definition({ type: "rate_of_change", per: "min" });
   const difference = { path: ["condition", "limits", "high", "value"], before: 3, after: 4, text: "" };
-  const words = differenceWords(difference, { base: 1, definition: rate, unit: "K" }, english);
+  const words = differenceWords(difference, { base: 1, definition: rate, unit: "°C" }, english);
   expect(words).toBe("High 3 → 4\u202fK/min");
 });
 

@@ -210,7 +210,7 @@ test("every field says in which unit it is", () => {
   expect(fieldsFor(condition).map(({ key }) => [key, fieldUnit(key, condition, "°C")])).toEqual([
     ["per", ""],
     ["window_s", "s"],
-    ["deadband", "°C/min"],
+    ["deadband", "K/min"],
     ["on_delay_s", "s"],
     ["off_delay_s", "s"],
   ]);

@@ -53,9 +53,13 @@ export function unitOf(key: string, unit: string): string {
   return IN_UNIT.has(key) ? unit : "";
 }
 
+/** How far two temperatures are apart is said in kelvin. */
+const differenceUnit = (unit: string) => (unit === "°C" ? "K" : unit);
+
 /** Return the unit of a condition's limits, which is the point's or follows from it. */
 export function limitUnit({ type, per }: ConditionContent, unit: string): string {
-  return type === "rate_of_change" ? `${unit}/${String(per)}` : unit;
+  if (type === "deviation") return differenceUnit(unit);
+  return type === "rate_of_change" ? `${differenceUnit(unit) || "1"}/${String(per)}` : unit;
 }
 
 /** Return the unit of a field of a condition on a point. */

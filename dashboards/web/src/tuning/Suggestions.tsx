@@ -12,6 +12,7 @@ import { type Stretch, useSuggestion } from "./queries";
 interface Props {
   ruleId: number;
   draft: RuleContent;
+  /** Of the draft's limits. */
   unit: string;
   stretch: Stretch;
   events: readonly LabelledEvent[];

@@ -6,7 +6,7 @@ import { facilityQuery, sessionQuery } from "../api/queries";
 import type { Asset, Point, RuleDetail } from "../api/types";
 import { useLocal } from "../i18n";
 import { serverNow, useLiveStatus } from "../live/live";
-import { contentOf, sameContent } from "../rules/content";
+import { contentOf, limitUnit, sameContent } from "../rules/content";
 import { ruleQuery } from "../rules/queries";
 import { LoadState } from "../shell/LoadState";
 import { problemWords } from "../shell/problems";
@@ -61,7 +61,7 @@ interface Props {
 }
 
 /** Conditions that settings can be suggested for. */
-const SUGGESTIBLE = new Set(["threshold", "state", "forbidden_state"]);
+const SUGGESTIBLE = new Set(["threshold", "rate_of_change", "window", "counter", "state", "forbidden_state"]);
 
 function Tuning({ rule, asset, point, onStartAgain }: Props) {
   const { t } = useTranslation();
@@ -118,7 +118,12 @@ function Tuning({ rule, asset, point, onStartAgain }: Props) {
         <DraftForm draft={draft} asset={asset} unit={rule.unit} disabled={!may} onChange={setDraft} />
         {may && <Labels events={events} tried={tried} keeper={keeper} onChange={setEvents} />}
         {may && SUGGESTIBLE.has(draft.condition.type) && (
-          <Suggestions {...{ draft, stretch, events }} ruleId={rule.id} unit={rule.unit} onTake={setDraft} />
+          <Suggestions
+            {...{ draft, stretch, events }}
+            ruleId={rule.id}
+            unit={limitUnit(draft.condition, rule.unit)}
+            onTake={setDraft}
+          />
         )}
         {may && <LongTest ruleId={rule.id} draft={draft} events={events} />}
       </section>
