@@ -83,6 +83,25 @@ async def test_axe_finds_nothing_on_any_page(api: RunningApi, browser: Browser, 
     assert {name: faults for name, faults in found.items() if faults} == {}
 
 
+async def test_a_phone_shows_what_is_wrong_where_and_since_when(
+    api: RunningApi, browser: Browser, tmp_path: Path
+) -> None:
+    await samples(api, ("pump-1/bearing_temperature", 82.0), ("detector-101/alarm", 1.0))
+    page = await open_console(browser, api, Role.OPERATOR)
+    await page.set_viewport_size({"width": 390, "height": 844})
+    row = row_of(page, "bearing temperature high")
+    for cell in (row.get_by_text("bearing temperature high"), row.get_by_text("pump-1"), row.get_by_text(":")):
+        await expect(cell).to_be_in_viewport(ratio=1)
+    assert await violations(page) == []
+    await picture(page, "alarms-phone", tmp_path)
+    await page.goto("/alarms/1")
+    detail = page.get_by_role("complementary", name="Alarm detail")
+    await expect(detail.get_by_role("button", name="Acknowledge")).to_be_in_viewport(ratio=1)
+    await picture(page, "alarm-phone", tmp_path)
+    await detail.get_by_role("button", name="Close").click()
+    await expect(row).to_be_in_viewport()
+
+
 async def test_an_acknowledgement_that_comes_second_is_taken_back_with_the_reason(
     api: RunningApi, browser: Browser
 ) -> None:

@@ -87,6 +87,8 @@ async def test_a_rule_is_switched_off_when_a_second_person_agrees(api: RunningAp
     await answer_dialog(page, "Why", "the seal is gone", "Send to review")
     change = change_of(page)
     await expect(change.get_by_role("heading", level=2)).to_have_text("Change 1 · Waits for review")
+    await expect(change.get_by_role("link", name="pump-1: seal leak")).to_be_visible()
+    await expect(change).to_contain_text("switched off")
     await expect(change.get_by_role("button", name="Approve")).to_be_disabled()
     await expect(change).to_contain_text("You proposed this yourself: a second engineer must review it.")
 

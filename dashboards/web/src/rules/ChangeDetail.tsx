@@ -2,9 +2,12 @@ import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { Journal } from "../alarms/Journal";
+import { facilityQuery } from "../api/queries";
 import type { RuleChangeDetail, RuleRevision } from "../api/types";
+import { useLocal } from "../i18n";
 import { LoadState } from "../shell/LoadState";
 import { useTimes } from "../text/format";
+import { titleOf } from "./content";
 import { Differences } from "./Differences";
 import { changeQuery } from "./queries";
 import { ReviewActions } from "./ReviewActions";
@@ -79,7 +82,12 @@ function Facts({ change }: { change: RuleChangeDetail }) {
 }
 
 function Revision({ revision }: { revision: RuleRevision }) {
-  const name = `${revision.asset_id}/${revision.name}`;
+  const local = useLocal();
+  const { data: facility } = useQuery(facilityQuery);
+  const address = `${revision.asset_id}/${revision.name}`;
+  const asset = facility?.assets.find((one) => one.id === revision.asset_id);
+  const title = titleOf(revision);
+  const name = asset && title ? `${local(asset.name)}: ${local(title)}` : address;
   return (
     <div className="revision">
       {revision.rule_id === null ? (
@@ -89,6 +97,7 @@ function Revision({ revision }: { revision: RuleRevision }) {
           {name}
         </Link>
       )}
+      {name !== address && <span className="secondary"> {address}</span>}
       {revision.note && <p className="secondary">{revision.note}</p>}
       <Differences revision={revision} />
     </div>

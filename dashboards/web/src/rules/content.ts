@@ -1,4 +1,4 @@
-import type { ConditionContent, LimitSide, RuleContent } from "../api/types";
+import type { ConditionContent, LimitSide, LocalText, RuleContent, RuleRevision } from "../api/types";
 import { exactNumber } from "../text/format";
 
 /** One limit that is a number. */
@@ -12,6 +12,12 @@ export const LIMIT_SIDES: readonly LimitSide[] = ["low_low", "low", "high", "hig
 
 /** Return the definition as the API carries it: its schema knows only that it is an object. */
 export const contentOf = (definition: Record<string, unknown>) => definition as RuleContent;
+
+/** Return what a revision's rule is called, also one that it switches off; undefined: it was off already. */
+export function titleOf({ definition, differences }: RuleRevision): LocalText | undefined {
+  const written = definition ?? (differences[0]?.before as RuleContent | null | undefined);
+  return written ? contentOf(written).title : undefined;
+}
 
 /** Return the limits of a condition that are numbers, from the lowest up; none where it has no such limits. */
 export function limitsOf({ limits = {} }: ConditionContent): WrittenLimit[] {
