@@ -12,7 +12,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, ViewportSize, expect
 
 from people.model import Role
-from tests.dashboards.browser import Theme, chromium, log_in, open_page, picture, violations
+from tests.dashboards.browser import PATIENCE_MS, Theme, chromium, log_in, open_page, picture, violations
 from tests.dashboards.rule_api import rule_api
 from tests.dashboards.running_api import PASSWORD, RunningApi
 from tests.dashboards.test_rules_api import failing_rule_added, proposed, reviewed, with_limit
@@ -160,7 +160,8 @@ async def test_nobody_misses_a_rule_that_failed(
     await expect(page.get_by_role("grid")).to_be_visible()
     await expect(notice).to_have_count(0)
     rule_id = await asyncio.to_thread(failing_rule_added, api, monkeypatch)
-    await expect(notice).to_contain_text("bearing warms up. Keep an eye on it yourself and tell an engineer.")
+    told = "bearing warms up. Keep an eye on it yourself and tell an engineer."
+    await expect(notice).to_contain_text(told, timeout=PATIENCE_MS)  # the console asks now and then
     assert await violations(page) == []
     await picture(page, "isolated-alarms", tmp_path)
 
@@ -182,7 +183,7 @@ async def test_nobody_misses_a_rule_that_failed(
 
     monkeypatch.undo()
     await limit_live(api, 85.0)  # with any change all rules are loaded again
-    await expect(page.get_by_text("未监视", exact=True)).to_have_count(0)
+    await expect(page.get_by_text("未监视", exact=True)).to_have_count(0, timeout=PATIENCE_MS)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

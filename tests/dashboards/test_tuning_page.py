@@ -229,7 +229,7 @@ async def test_events_that_people_know_of_are_labelled_and_suggestions_lose_none
     await page.keyboard.press("Enter")  # the newest, at 15 h
     await expect(known.get_by_role("listitem").filter(has_text="10 min")).to_contain_text("told")
     await expect(words(page)).to_contain_text("Draft tells 1 of 1 labelled events")
-    await drag_over(page, 5.8, 6.4)
+    await drag_over(page, 5.5, 6.7)
     first = known.get_by_role("listitem").first
     await expect(first).to_contain_text("missed, also live")
     await expect(words(page)).to_contain_text("Draft tells 1 of 2 labelled events")
