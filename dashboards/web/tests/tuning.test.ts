@@ -4,7 +4,7 @@ import { fieldUnit, sameContent } from "../src/rules/content";
 import { figureRows } from "../src/tuning/comparison";
 import { differencesOf, episodeBars, loneSigns } from "../src/tuning/episodes";
 import { fieldsFor, namesFrom, numberFrom } from "../src/tuning/fields";
-import { eventsWithin, tellingOf, withEvent } from "../src/tuning/labels";
+import { eventsWithin, tellingOf, withEvent } from "../src/tuning/labelledEvents";
 import { linesOf, pointLimits, travelOf, withPointLimit } from "../src/tuning/lines";
 import { Previewer, type Question } from "../src/tuning/previewer";
 import { searchFor, stretchFrom } from "../src/tuning/stretch";

@@ -6,7 +6,7 @@ import type { Plot } from "../trend/chart/plot";
 import type { ViewKeeper } from "../trend/data/viewKeeper";
 import { episodeBars, loneSigns } from "./episodes";
 import { LabelLane } from "./LabelLane";
-import type { LabelledEvent } from "./labels";
+import type { LabelledEvent } from "./labelledEvents";
 
 interface Props {
   plot: Plot;

@@ -4,7 +4,7 @@ import { xOf } from "../trend/chart/geometry";
 import type { Plot } from "../trend/chart/plot";
 import { spanOf } from "../trend/data/view";
 import type { ViewKeeper } from "../trend/data/viewKeeper";
-import type { LabelledEvent } from "./labels";
+import type { LabelledEvent } from "./labelledEvents";
 
 interface Props {
   plot: Plot;

@@ -6,7 +6,7 @@ import { useTimes } from "../text/format";
 import type { ViewKeeper } from "../trend/data/viewKeeper";
 import { RangeDialog } from "../trend/page/RangeDialog";
 import { ChoiceInput } from "./inputs";
-import { type LabelledEvent, type Telling, tellingOf, withEvent } from "./labels";
+import { type LabelledEvent, type Telling, tellingOf, withEvent } from "./labelledEvents";
 import { useDuration } from "./useDuration";
 
 interface Props {

@@ -5,7 +5,7 @@ import { serverNow } from "../live/live";
 import { problemWords } from "../shell/problems";
 import { FiguresTable } from "./FiguresTable";
 import { ChoiceInput } from "./inputs";
-import { eventsWithin, type LabelledEvent } from "./labels";
+import { eventsWithin, type LabelledEvent } from "./labelledEvents";
 import { useBacktest } from "./queries";
 
 const DAYS = [7, 30, 90, 365] as const;

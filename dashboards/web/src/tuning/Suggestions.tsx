@@ -6,7 +6,7 @@ import { withCondition, withLimit } from "../rules/content";
 import { problemWords } from "../shell/problems";
 import { formatNumber, formatQuantity } from "../text/format";
 import { NumberInput } from "./inputs";
-import { eventsWithin, type LabelledEvent, sameEvents } from "./labels";
+import { eventsWithin, type LabelledEvent, sameEvents } from "./labelledEvents";
 import { type Stretch, useSuggestion } from "./queries";
 
 interface Props {

@@ -9,7 +9,7 @@ import { TrendChart } from "../trend/chart/TrendChart";
 import { TrendNotice } from "../trend/TrendNotice";
 import type { Trend } from "../trend/useTrend";
 import { EpisodeLanes } from "./EpisodeLanes";
-import { type LabelledEvent, tellingOf } from "./labels";
+import { type LabelledEvent, tellingOf } from "./labelledEvents";
 import { linesOf, pointLimits, withPointLimit } from "./lines";
 import type { PreviewState } from "./previewer";
 import type { Stretch } from "./queries";

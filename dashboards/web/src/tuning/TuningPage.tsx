@@ -16,7 +16,7 @@ import { DraftForm } from "./DraftForm";
 import { FiguresTable } from "./FiguresTable";
 import { Labels } from "./Labels";
 import { LongTest } from "./LongTest";
-import { withEvent } from "./labels";
+import { withEvent } from "./labelledEvents";
 import { SendToReview } from "./SendToReview";
 import { StretchBar } from "./StretchBar";
 import { Suggestions } from "./Suggestions";

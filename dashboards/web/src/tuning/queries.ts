@@ -2,7 +2,7 @@ import { useMutation, useQuery } from "@tanstack/react-query";
 import { api, data } from "../api/client";
 import { queryClient } from "../api/queries";
 import type { Backtest, RuleContent, Tried } from "../api/types";
-import type { LabelledEvent } from "./labels";
+import type { LabelledEvent } from "./labelledEvents";
 import type { Question } from "./previewer";
 
 /** Ask what a draft of a rule would have raised on a stretch of history. */

@@ -1,5 +1,5 @@
 import { useCallback, useState } from "react";
-import type { LabelledEvent } from "./labels";
+import type { LabelledEvent } from "./labelledEvents";
 
 const stored = (ruleId: number) => `watchkeeper.labels.${ruleId}`;
 
