@@ -10,7 +10,8 @@ import {
   viewFrom,
 } from "../src/trend/data/address";
 import { bucketsFrom, widthFor } from "../src/trend/data/buckets";
-import { holdingAt, Samples } from "../src/trend/data/samples";
+import { holdingAt } from "../src/trend/data/columns";
+import { Samples } from "../src/trend/data/samples";
 import { stretchesOf } from "../src/trend/data/stretches";
 import { extentOf, readingAt, suffices, type Track, wantedFor } from "../src/trend/data/track";
 import { lastOf, panned, stretch, zoomed } from "../src/trend/data/view";

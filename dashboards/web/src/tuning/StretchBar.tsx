@@ -3,7 +3,7 @@ import { useTranslation } from "react-i18next";
 import { useNavigate } from "react-router";
 import { serverNow } from "../live/live";
 import type { ViewKeeper } from "../trend/data/viewKeeper";
-import type { Stretch } from "./queries";
+import type { Stretch } from "./stretch";
 import { lastStretch, SPANS, searchFor, viewOf } from "./stretch";
 
 interface Props {

@@ -7,7 +7,8 @@ import { problemWords } from "../shell/problems";
 import { formatNumber, formatQuantity } from "../text/format";
 import { NumberInput } from "./inputs";
 import { eventsWithin, type LabelledEvent, sameEvents } from "./labelledEvents";
-import { type Stretch, useSuggestion } from "./queries";
+import { useSuggestion } from "./queries";
+import type { Stretch } from "./stretch";
 
 interface Props {
   ruleId: number;

@@ -12,7 +12,7 @@ import { EpisodeLanes } from "./EpisodeLanes";
 import { type LabelledEvent, tellingOf } from "./labelledEvents";
 import { linesOf, pointLimits, withPointLimit } from "./lines";
 import type { PreviewState } from "./previewer";
-import type { Stretch } from "./queries";
+import type { Stretch } from "./stretch";
 import { useTravel } from "./useTravel";
 
 interface Props {

@@ -1,5 +1,5 @@
 import type { Episode, Tried } from "../api/types";
-import type { Stretch } from "./queries";
+import type { Stretch } from "./stretch";
 
 /** Something was wrong then, as people know: an alarm should have said so. In milliseconds UTC. */
 export type LabelledEvent = Stretch;

@@ -4,6 +4,7 @@ import { queryClient } from "../api/queries";
 import type { Backtest, RuleContent, Tried } from "../api/types";
 import type { LabelledEvent } from "./labelledEvents";
 import type { Question } from "./previewer";
+import type { Stretch } from "./stretch";
 
 /** Ask what a draft of a rule would have raised on a stretch of history. */
 export const askTry =
@@ -17,11 +18,6 @@ export const askTry =
         signal,
       }),
     )) as Tried;
-
-export interface Stretch {
-  fromMs: number;
-  toMs: number;
-}
 
 /** A stretch with what people know of it. */
 interface Labelled extends Stretch {

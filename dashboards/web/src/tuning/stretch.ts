@@ -1,6 +1,11 @@
 import { addressFrom, searchOf, viewFrom } from "../trend/data/address";
 import type { View } from "../trend/data/view";
-import type { Stretch } from "./queries";
+
+/** Of history, in milliseconds UTC. */
+export interface Stretch {
+  fromMs: number;
+  toMs: number;
+}
 
 /** Seconds; the first that the address does not name is a day. */
 export const SPANS = [3_600, 28_800, 86_400, 604_800, 2_592_000] as const;

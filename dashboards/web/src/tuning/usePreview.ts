@@ -1,7 +1,8 @@
 import { useEffect, useState, useSyncExternalStore } from "react";
 import type { RuleContent, Tried } from "../api/types";
 import { Previewer, type PreviewState } from "./previewer";
-import { askTry, type Stretch } from "./queries";
+import { askTry } from "./queries";
+import type { Stretch } from "./stretch";
 
 /** Try a draft whenever it or the stretch changes; never for those who may not. */
 export function usePreview(

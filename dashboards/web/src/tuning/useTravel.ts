@@ -4,7 +4,7 @@ import { stepFor } from "../trend/chart/limits";
 import { extentOf } from "../trend/data/track";
 import type { Trend } from "../trend/useTrend";
 import type { Travel } from "./lines";
-import type { Stretch } from "./queries";
+import type { Stretch } from "./stretch";
 import { viewOf } from "./stretch";
 
 /** Beyond what the point did and where its limits are, they may go so far, as a share of that. */

@@ -1,6 +1,6 @@
 import type uPlot from "uplot";
-import type { Columns } from "../data/samples";
-import { holdingAt } from "../data/samples";
+import type { Columns } from "../data/columns";
+import { holdingAt } from "../data/columns";
 import { type DoubtfulSpan, isSilentAfter, nextOf, type Stretches } from "../data/stretches";
 import { knownUntil, stretchesOfTrack, type Track } from "../data/track";
 import { type AxisPlan, isStates } from "./axes";
@@ -15,7 +15,7 @@ import {
   drawUncertain,
   type Pen,
 } from "./drawing";
-import type { Line, PlotParts } from "./plot";
+import type { Line, PlotParts } from "./plotParts";
 
 /** Letters stand so far apart on their line, in CSS pixels. */
 const LETTER_EVERY_PX = 240;

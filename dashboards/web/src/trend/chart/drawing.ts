@@ -1,5 +1,5 @@
 import type { Buckets } from "../data/buckets";
-import { BAD_FROM, type Columns, UNCERTAIN_FROM } from "../data/samples";
+import { BAD_FROM, type Columns, UNCERTAIN_FROM } from "../data/columns";
 import type { DoubtfulSpan } from "../data/stretches";
 import { pixelColumns } from "./pixelColumns";
 

@@ -1,37 +1,12 @@
 import uPlot from "uplot";
-import type { Point } from "../../api/types";
 import type { TimeFormats } from "../../text/format";
-import type { Doubt } from "../data/stretches";
 import { extentOf } from "../data/track";
-import type { TrackLoader } from "../data/trackLoader";
 import { spanOf } from "../data/view";
-import type { ViewKeeper } from "../data/viewKeeper";
 import { type AxisPlan, scaleOf, stateScaleOf } from "./axes";
 import { drawTracks, headOf } from "./drawTracks";
 import { type Geometry, sameGeometry } from "./geometry";
-import type { Look } from "./look";
+import type { PlotParts } from "./plotParts";
 import { TIME_STEPS, timeLabels, timeSplits } from "./timeAxis";
-
-/** One point as a line. */
-export interface Line {
-  point: Point;
-  look: Look;
-}
-
-export interface PlotParts {
-  /** Its size is the plot's. */
-  element: HTMLElement;
-  lines: readonly Line[];
-  axes: readonly AxisPlan[];
-  loader: TrackLoader;
-  keeper: ViewKeeper;
-  times: TimeFormats;
-  language: "en" | "zh";
-  /** Why nothing can be known of a stretch, in words. */
-  doubtWords: Readonly<Record<Doubt, string>>;
-  /** Values that must lie on the scale of an axis: its limits. */
-  held: (axisId: string) => readonly number[];
-}
 
 const TOP_PX = 20;
 const SIDE_PX = 22;

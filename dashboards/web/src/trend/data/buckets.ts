@@ -1,5 +1,5 @@
 import type { BucketsView } from "../../api/types";
-import { BAD_FROM, type Columns, UNCERTAIN_FROM } from "./samples";
+import { BAD_FROM, type Columns, UNCERTAIN_FROM } from "./columns";
 import { bucketSilences, silentAfterMs } from "./silence";
 
 /** A point's samples gathered by equal stretches of time; a stretch without samples is left out. */

@@ -1,4 +1,4 @@
-import type { Columns } from "./samples";
+import type { Columns } from "./columns";
 
 /** How many of a point's usual intervals may pass before its silence shows. */
 const INTERVALS = 5;

@@ -1,4 +1,4 @@
-import { BAD_FROM, type Columns, holdingAt, lowerBound, UNCERTAIN_FROM } from "./samples";
+import { BAD_FROM, type Columns, holdingAt, lowerBound, UNCERTAIN_FROM } from "./columns";
 
 /** Why a stretch of time is marked. */
 export type Doubt = "uncertain" | "bad" | "silent";

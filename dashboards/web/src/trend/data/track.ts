@@ -1,6 +1,7 @@
 import type { History } from "../../api/types";
 import { type Buckets, bucketsFrom, samplesIn, widthFor } from "./buckets";
-import { BAD_FROM, type Columns, holdingAt, lowerBound, Samples } from "./samples";
+import { BAD_FROM, type Columns, holdingAt, lowerBound } from "./columns";
+import { Samples } from "./samples";
 import type { TrendSource } from "./source";
 import { type Doubt, doubtOf, isSilentAfter, type Stretches, stretchesOf } from "./stretches";
 import { spanOf, type View } from "./view";
