@@ -145,7 +145,7 @@ class EngineThread:
             while not self._stopping.is_set():
                 taken = self._inbox.take(self._patience_s())
                 self.step(taken.deliveries, waiting_since_ns=taken.waiting_since_ns)
-                self._do_jobs()
+                self._do_job()
             self.step(self._inbox.take_all(0.0))
         except Exception as error:  # the thread's edge: whoever watches it stops the process, and a restart continues
             self._failure = error
@@ -154,19 +154,23 @@ class EngineThread:
             while not self._jobs.empty():
                 self._jobs.get()[1].cancel()
 
-    def _do_jobs(self) -> None:
-        while not self._jobs.empty():
-            job, done = self._jobs.get()
-            self._history.flush()
-            try:
-                done.set_result(job())
-            except (WatchkeeperError, SQLAlchemyError) as error:  # whoever asked gets it; nothing has changed here
-                done.set_exception(error)
-            finally:
-                done.cancel()  # so that nobody waits for a job that ends the engine; one that is done stays done
+    def _do_job(self) -> None:
+        """Do the next job, if there is one: an alarm never waits for more than that."""
+        if self._jobs.empty():
+            return
+        job, done = self._jobs.get()
+        self._history.flush()
+        try:
+            done.set_result(job())
+        except (WatchkeeperError, SQLAlchemyError) as error:  # whoever asked gets it; nothing has changed here
+            done.set_exception(error)
+        finally:
+            done.cancel()  # so that nobody waits for a job that ends the engine; one that is done stays done
 
     def _patience_s(self) -> float:
-        """Return the wall seconds until a delay is over, or until a look around."""
+        """Return the wall seconds until a delay is over, or until a look around; 0 while a job waits."""
+        if not self._jobs.empty():
+            return 0.0
         deadline_ns = self._rules.next_deadline_ns
         if deadline_ns is None:
             return LONGEST_WAIT_S

@@ -86,20 +86,21 @@ class LiveSite:
         now_ns = self._clock.now_ns()
         with self._database.begin() as connection:
             step = install(connection, now_ns)
-            retire_what_is_gone(connection, step.facility, now_ns=now_ns)
+            if self._services.facility.rules.keys() - step.facility.rules.keys():
+                retire_what_is_gone(connection, step.facility, now_ns=now_ns)
             rules = None
-            if _watched(step.facility) != _watched(self._services.facility):
+            if _are_watched_otherwise(self._services.facility, step.facility):
                 rules = begin_rules(
                     connection, step.facility, self._services.history, now_ns=now_ns, before=self._engine.rules
                 )
         self._services.latest.make_room(max(step.facility.points, default=0))
-        self._inbox.prefer(urgent_points(step.facility))
         self._engine.take_site(step.facility, rules)
         return step
 
     def _show(self, step: Step) -> None:
-        """Let people see and command the site as it now is."""
+        """Let people see and command the site as it now is, and what is urgent now overtake the rest."""
         services = self._services
+        self._inbox.prefer(urgent_points(step.facility))
         services.facility, services.writables = step.facility, step.writables
         if services.commander is not None:
             services.commander.site = services.command_site
@@ -110,9 +111,13 @@ def _do_nothing() -> None:
     """Leave everything as it is."""
 
 
+def _are_watched_otherwise(before: Facility, after: Facility) -> bool:
+    """Tell whether anything that the rules are made of is different; while nothing is, they go on as they are."""
+    return before.rules != after.rules or _watched(before) != _watched(after)
+
+
 def _watched(facility: Facility) -> list[object]:
-    """Return all that the rules are made of; while it stays, they go on as they are."""
     plans = {asset.id: asset.equipment_class.maintenance for asset in facility.assets.values()}
     places = {asset.id: (asset.parent_id, asset.space_id) for asset in facility.assets.values()}
     enclosing = {space.id: (space.kind, space.parent) for space in facility.spaces.values()}
-    return [facility.rules, facility.points, plans, places, enclosing, facility.time_zone, facility.holidays]
+    return [facility.points, plans, places, enclosing, facility.time_zone, facility.holidays]

@@ -7,7 +7,7 @@ all later stages take these values.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -130,6 +130,20 @@ class SiteDescription:
     holidays: Holidays = NO_HOLIDAYS
 
 
+class PointsByAsset:
+    """Every asset's points in order; searched for each asset, 40,000 points would take seconds."""
+
+    def __init__(self, points: Mapping[int, Point]) -> None:
+        self.points = points
+        self._found: dict[str, list[Point]] = {}
+        for point in points.values():
+            self._found.setdefault(point.asset_id, []).append(point)
+
+    def of(self, asset_id: str) -> list[Point]:
+        """Return an asset's points."""
+        return list(self._found.get(asset_id, ()))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facility:
     """A whole site as it stands in the database: everything later stages need, by key."""
@@ -148,18 +162,22 @@ class Facility:
     holidays: Holidays = NO_HOLIDAYS
     archive: Facility | None = None
     """The site with all that it ever had, retired or not; ``None``: nothing was ever retired."""
-    _points_by_asset: dict[str, list[Point]] = field(init=False, repr=False, compare=False, default_factory=dict)
-    """Every asset's points in the order of ``points``; searched for each asset, 40,000 points would take seconds."""
+    points_by_asset: PointsByAsset = field(default_factory=lambda: PointsByAsset({}), repr=False, compare=False)
+    """Made of ``points``; a version of the site with other rules takes it along."""
 
     def __post_init__(self) -> None:
-        for point in self.points.values():
-            self._points_by_asset.setdefault(point.asset_id, []).append(point)
+        if self.points_by_asset.points is not self.points:
+            object.__setattr__(self, "points_by_asset", PointsByAsset(self.points))
 
     @property
     def ever(self) -> Facility:
         """Return the site with all that it ever had: for the words of what happened, never for what is watched."""
         return self.archive or self
 
+    def differs_in_rules_alone(self, other: Facility) -> bool:
+        """Tell whether all but rules is the same in another version of the site."""
+        return self == replace(other, rules=self.rules, archive=self.archive)
+
     def points_of(self, asset_id: str) -> list[Point]:
         """Return an asset's points in the order of its class."""
-        return list(self._points_by_asset.get(asset_id, ()))
+        return self.points_by_asset.of(asset_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from facility.conditions import Baseline, Coincidence, Composite, Deviation, MovingThreshold
+from facility.conditions import DIRECT, Baseline, Coincidence, Composite, Deviation, MovingThreshold
 from facility.equipment import RuleDefinition
 from facility.expression import names_in
 from facility.model import Facility, Rule
@@ -38,6 +38,9 @@ class RuleInputs:
 
     def of(self, rule: Rule) -> frozenset[int]:
         """Return the keys of the points that a rule reads, also through the rules that it reads."""
+        definition = rule.definition
+        if definition.only_when is None and isinstance(definition.condition, DIRECT):  # as nearly all are
+            return frozenset((rule.point_key,))
         return frozenset(self._of(rule, set()))
 
     def by_point(self) -> dict[int, list[RuleDefinition]]:

@@ -177,15 +177,24 @@ def report_policies(facility: Facility, profiles: Mapping[str, DeviceProfile]) -
         ConfigurationError: A point must not report by exception as its rules are; lists every mistake.
     """
     mistakes: list[Mistake] = []
-    rules = rules_by_point(facility)
+    reporting = [asset for asset in facility.assets.values() if _may_report(asset, profiles)]
+    rules = rules_by_point(facility) if reporting else {}
     found: dict[int, Policy] = {}
-    for asset in facility.assets.values():
-        profile = profiles.get(asset.profile)
-        policies = {} if profile is None else _reports(facility, profile, asset, rules, mistakes)
+    for asset in reporting:
+        policies = _reports(facility, profiles[asset.profile], asset, rules, mistakes)
         found |= {point.key: policies[point.name] for point in facility.points_of(asset.id) if point.name in policies}
     if mistakes:
         raise ConfigurationError(list(dict.fromkeys(mistakes)))
     return found
+
+
+def _may_report(asset: Asset, profiles: Mapping[str, DeviceProfile]) -> bool:
+    """Tell whether a point of an asset may report by exception."""
+    profile, points = profiles.get(asset.profile), asset.equipment_class.points
+    return profile is not None and any(
+        REPORT in entry or (name in points and points[name].report is not None)
+        for name, entry in profile.points.items()
+    )
 
 
 def _read(path: Path, mistakes: list[Mistake]) -> DeviceProfile | None:

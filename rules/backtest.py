@@ -114,7 +114,7 @@ def readings(sets: Sequence[RuleSet], tested: Collection[int]) -> list[Reading]:
     """
     asked = [frozenset(tested) & each.facility.rules.keys() for each in sets]
     alone = [
-        frozenset(key for key in keys if not is_computed(each.facility.rules[key]))
+        frozenset(key for key in keys if not is_computed(each.facility.rules[key].definition))
         for keys, each in zip(asked, sets, strict=True)
     ]
     joined = [keys - direct for keys, direct in zip(asked, alone, strict=True)]

@@ -58,6 +58,11 @@ class Baseline:
     usual: float
     """99th percentile of T² over the good rows themselves."""
 
+    @property
+    def lesson(self) -> str:
+        """Return what tells it from anything else that was ever learned."""
+        return f"{self.usual!r} {self.mean.tolist()}"
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:

@@ -6,6 +6,7 @@ import functools
 import importlib
 from typing import Any
 
+from facility.garbage import collector_at_rest
 from facility.samples import SampleBatch
 from rules import kernel
 from rules.columns import allocate, batch_of
@@ -13,6 +14,7 @@ from rules.layout import Kernel
 
 
 @functools.cache
+@collector_at_rest()
 def compiled() -> Kernel | None:
     """Return the compiled kernel, or ``None`` where numba is absent or does not load.
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from facility.garbage import collector_at_rest
 from facility.model import Facility
 from facility.samples import SampleBatch
 from rules import kernel
@@ -21,9 +20,9 @@ from rules.fold import Fold
 from rules.layout import Kernel, Record
 from rules.restore import restore
 from rules.rows import Row
-from rules.signals.past import Before, Past, begin, nothing_before
+from rules.signals.past import Past, begin, nothing_before
 from rules.state import Phase, SavedState
-from rules.succession import take_over
+from rules.succession import take_over, unchanged
 
 SMALL_BATCH = 4
 """Samples up to which plain Python is done before the columns of a compiled call are unpacked."""
@@ -39,7 +38,6 @@ class RuleEngine:
     Samples of points that no rule watches, and of unknown points, are ignored.
     """
 
-    @collector_at_rest()
     def __init__(
         self,
         facility: Facility,
@@ -55,7 +53,8 @@ class RuleEngine:
 
         Args:
             facility: Whose rules and plans to run.
-            saved: What :func:`rules.repository.load_states` found; states of rules that are gone are ignored.
+            saved: What :func:`rules.repository.load_states` found; states of rules that are gone are ignored, and of
+                what ``before`` ran, that knows better.
             now_ns: The gateway's time.
             past: Tells what points had said before; what signals remember is made of it.
             baselines: By rule, what was learned of its good period; a baseline rule without watches nothing.
@@ -67,26 +66,20 @@ class RuleEngine:
         Raises:
             ConfigurationError: A rule or plan names a point or state that the facility does not have.
         """
-        program = compile_facility(facility, baselines)
-        self.program = program
+        ran = None if before is None else before.program
+        program = compile_facility(facility, baselines, ran)
+        self.program: Program = program
         """What runs, for the engine after it."""
         self._rows = program.rows
         self._columns = program.columns
         self._views = views_of(program.columns)
         self._fast = fast or _kernel_for(len(program.rows))
         self._fold = Fold(program.rows, program.followed)
-        self._orphans = restore(program, saved, now_ns, self._fold)
-        if before is not None:
-            take_over(program, before.program, now_ns)
+        self._unsaved = self._restore(list(saved), now_ns) if before is None else self._succeed(before, saved, now_ns)
+        """To be saved besides what changes from now on."""
         self._course = self._course_of(program)
         self._reached_ns = now_ns
-        begin(program, self._fold, past=past, now_ns=now_ns, before=before.running if before else None)
-
-    @property
-    def running(self) -> Before | None:
-        """Return what another engine takes over after an edit; ``None``: there are no signals."""
-        network = self.program.network
-        return None if network is None else Before(network, self.program.fingerprints)
+        begin(program, self._fold, past=past, now_ns=now_ns, before=ran)
 
     @property
     def next_deadline_ns(self) -> int | None:
@@ -148,17 +141,41 @@ class RuleEngine:
 
     def take_changed(self) -> list[SavedState]:
         """Return every row whose durable state changed since the last call, to be saved with what it caused."""
-        out = self._columns.out
-        changed = sorted({*out.changed[: out.filled[1]].tolist(), *self._fold.take_announced_anew()})
-        self._columns.rows.live[changed, kernel.MARKED] = 0
+        states, out = self._changed, self._columns.out
+        self._columns.rows.live[out.changed[: out.filled[1]], kernel.MARKED] = 0
         out.filled[1] = 0
-        orphans, self._orphans = self._orphans, []
-        return [*orphans, *map(self._state_of, changed)]
+        self._fold.note_saved()
+        self._unsaved = []
+        return states
+
+    @property
+    def _changed(self) -> list[SavedState]:
+        out = self._columns.out
+        changed = sorted({*out.changed[: out.filled[1]].tolist(), *self._fold.announced_anew})
+        return [*self._unsaved, *map(self._state_of, changed)]
+
+    def _restore(self, saved: Sequence[SavedState], now_ns: int) -> list[SavedState]:
+        return restore(self.program, saved, now_ns, self._fold)
+
+    def _succeed(self, before: RuleEngine, saved: Iterable[SavedState], now_ns: int) -> list[SavedState]:
+        """Go on where an engine stands, which runs on if this one never takes its place."""
+        rows = unchanged(self.program, before.program)
+        edited = np.setdiff1d(np.arange(len(before._rows)), rows.theirs, assume_unique=True).tolist()
+        replaced = self._restore([*saved, *map(before._state_of, edited)], now_ns)
+        unsaved = [*_of_living(before._changed, self._rows), *replaced]
+        take_over(self.program, before.program, rows, now_ns)
+        self._fold.take_over(before._fold, dict(zip(rows.theirs.tolist(), rows.ours.tolist(), strict=True)))
+        network = self.program.network
+        if network is not None and network is before.program.network:
+            fresh = np.setdiff1d(np.arange(len(self._rows)), rows.ours, assume_unique=True).tolist()
+            network.judge_again({self._rows[place].owner.key for place in fresh})
+        return unsaved
 
     def _course_of(self, program: Program) -> Course | None:
         if program.network is None:
             return None
-        keys = frozenset(row.point for row in program.rows if row.owner.key in program.followed)
+        rows = program.rows if program.followed else ()
+        keys = frozenset(row.point for row in rows if row.owner.key in program.followed)
         watched = Watched(keys, np.array(sorted(keys), np.int64), program.columns.points.wake)
         return Course(program.network, self._fold, self._scanned, self._swept, watched)
 
@@ -208,6 +225,12 @@ class RuleEngine:
         if row.shape.kind == kernel.QUALITY:
             return float(points.grade[row.point])
         return float(table_of(points.real)[row.point, kernel.HELD])
+
+
+def _of_living(states: Sequence[SavedState], rows: Sequence[Row]) -> list[SavedState]:
+    """Return the states whose owners have rows."""
+    owners = {row.owner.key for row in rows} if states else ()
+    return [state for state in states if state.owner in owners]
 
 
 def _kernel_for(row_count: int) -> Kernel:

@@ -11,6 +11,7 @@ import hashlib
 from facility.conditions import Condition, ForbiddenState, Limited, MovingThreshold, State
 from facility.equipment import MaintenancePlan
 from facility.model import Point, Rule
+from facility.priority import Priority
 
 COMPUTED = "~"
 
@@ -20,15 +21,14 @@ _CONSEQUENCE = {"consequence_class", "time_to_respond_min"}
 
 def of_rule(rule: Rule, point: Point) -> str:
     """Return the fingerprint of a rule's condition on its point."""
-    return of_semantics(semantics_of(rule, point), point)
+    return of_semantics(semantics_of(rule.definition.condition, rule.definition.priority, point), point)
 
 
-def semantics_of(rule: Rule, point: Point) -> str:
-    """Return what a rule's condition means on any point that is defined as this one."""
-    condition = rule.definition.condition
+def semantics_of(condition: Condition, priority: Priority, point: Point) -> str:
+    """Return what the condition of a rule of a priority means on any point that is defined as this one."""
     codes = [point.definition.states[name] for name in named_states(condition)]
     semantic = condition.model_dump_json(exclude={"states": True, "allowed": True, "limits": {"__all__": _CONSEQUENCE}})
-    return f"{_priorities(rule)} {semantic} {sorted(codes)}"
+    return f"{_priorities(condition, priority)} {semantic} {sorted(codes)}"
 
 
 def of_semantics(semantics: str, point: Point) -> str:
@@ -44,8 +44,10 @@ def of_computed(rule: Rule, point: Point, refers: str) -> str:
         point: Its own point.
         refers: All that it refers to besides: other points with units and states, rules, gate.
     """
-    semantic = rule.definition.condition.model_dump_json(exclude={"limits": {"__all__": _CONSEQUENCE}})
-    return COMPUTED + _digest(f"{point.key} {_priorities(rule)} {semantic} {refers}")[len(COMPUTED) :]
+    condition = rule.definition.condition
+    semantic = condition.model_dump_json(exclude={"limits": {"__all__": _CONSEQUENCE}})
+    priorities = _priorities(condition, rule.definition.priority)
+    return COMPUTED + _digest(f"{point.key} {priorities} {semantic} {refers}")[len(COMPUTED) :]
 
 
 def is_computed(text: str) -> bool:
@@ -53,11 +55,10 @@ def is_computed(text: str) -> bool:
     return text.startswith(COMPUTED)
 
 
-def _priorities(rule: Rule) -> list[int]:
-    """Return the rule's priority and those of its limits; 0: as the rule."""
-    condition = rule.definition.condition
+def _priorities(condition: Condition, priority: Priority) -> list[int]:
+    """Return a rule's priority and those of its limits; 0: as the rule."""
     limits = condition.limits if isinstance(condition, Limited | MovingThreshold) else {}
-    return [int(rule.definition.priority), *(int(limit.priority or 0) for limit in limits.values())]
+    return [int(priority), *(int(limit.priority or 0) for limit in limits.values())]
 
 
 def named_states(condition: Condition) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
@@ -56,6 +56,18 @@ class Fold:
         standing = self._standing.setdefault(self._rows[row].owner.key, Standing(announced))
         standing.began_ns[row] = began_ns
 
+    def take_over(self, before: Fold, places: Mapping[int, int]) -> None:
+        """Go on with what stood until an edit.
+
+        Args:
+            before: What remembered it until now.
+            places: Of the rows of unchanged rules: where a row was, and where it is.
+        """
+        for owner, standing in before._standing.items():
+            began_ns = {places[row]: began_ns for row, began_ns in standing.began_ns.items() if row in places}
+            if began_ns:
+                self._standing[owner] = Standing(standing.priority, began_ns)
+
     def began_ns(self, row: int) -> int | None:
         """Return when an active row's condition began; ``None`` while it is not active."""
         standing = self._standing.get(self._rows[row].owner.key)
@@ -66,10 +78,14 @@ class Fold:
         standing = self._standing.get(self._rows[row].owner.key)
         return standing.priority if standing else self._rows[row].priority
 
-    def take_announced_anew(self) -> set[int]:
-        """Return the active rows whose rule was announced with another priority since the last call."""
-        rows, self._announced_anew = self._announced_anew, set()
-        return rows
+    @property
+    def announced_anew(self) -> Collection[int]:
+        """Return the active rows whose rule was announced with another priority than what is saved."""
+        return self._announced_anew
+
+    def note_saved(self) -> None:
+        """Note that what was announced is saved."""
+        self._announced_anew.clear()
 
     def stands(self, owner: str) -> bool:
         """Tell whether a rule's condition stands."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -79,7 +79,12 @@ def lessons(facility: Facility) -> list[Lesson]:
 
     A rule whose points or operating state do not fit the facility is left to those who check it.
     """
-    return [lesson for rule in facility.rules.values() if (lesson := _lesson(facility, rule)) is not None]
+    return _lessons(facility, facility.rules)
+
+
+def _lessons(facility: Facility, rule_ids: Iterable[int]) -> list[Lesson]:
+    rules = (facility.rules[rule_id] for rule_id in rule_ids)
+    return [lesson for rule in rules if (lesson := _lesson(facility, rule)) is not None]
 
 
 def _lesson(facility: Facility, rule: Rule) -> Lesson | None:
@@ -96,11 +101,9 @@ def _lesson(facility: Facility, rule: Rule) -> Lesson | None:
 
 def load_baselines(connection: Connection, facility: Facility) -> dict[int, Baseline]:
     """Return what was learned for the facility's rules as they are now, by rule id."""
-    wanted = lessons(facility)
-    if not wanted:
-        return {}
     known = load_learned(connection)
-    kept = {lesson.rule.id: known.get((lesson.rule.id, lesson.fingerprint)) for lesson in wanted}
+    taught = facility.rules.keys() & {rule_id for rule_id, _ in known}
+    kept = {lesson.rule.id: known.get((lesson.rule.id, lesson.fingerprint)) for lesson in _lessons(facility, taught)}
     return {rule_id: learned.baseline for rule_id, learned in kept.items() if learned and learned.baseline}
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from facility.clock import NS_PER_S
 from facility.priority import Priority
@@ -15,7 +16,6 @@ from rules.columns import table_of
 from rules.compile import Program
 from rules.fingerprint import is_computed
 from rules.fold import Fold
-from rules.layout import Column
 from rules.state import Phase, SavedState
 
 _GRACE_NS = 10 * NS_PER_S
@@ -27,7 +27,7 @@ _LAST_CODE = 255
 _ACTIVE = (Phase.ACTIVE, Phase.LEAVING, Phase.CHANGED)
 
 
-def restore(program: Program, saved: Iterable[SavedState], now_ns: int, fold: Fold) -> list[SavedState]:
+def restore(program: Program, saved: Sequence[SavedState], now_ns: int, fold: Fold) -> list[SavedState]:
     """Write saved state into fresh columns.
 
     A delay that ended while nobody watched is left for the point's next sample. The time in which nobody listened is no
@@ -39,6 +39,28 @@ def restore(program: Program, saved: Iterable[SavedState], now_ns: int, fold: Fo
     return _Restoration(program, now_ns, fold).run(saved)
 
 
+def wake(program: Program, now_ns: int) -> None:
+    """Have the first sweep look at every point in which something waits for time."""
+    points, rows = program.columns.points, program.columns.rows
+    is_pending = np.isin(rows.live[:, kernel.PHASE], (kernel.PENDING, kernel.LEAVING))
+    waiting = points_of(program)[_is_silent(program) | is_pending]
+    points.wake[waiting] = now_ns
+    points.block_wake[waiting >> kernel.BLOCK] = now_ns
+
+
+def points_of(program: Program) -> npt.NDArray[np.int64]:
+    """Return by row the key of its point."""
+    points = program.columns.points
+    return np.repeat(np.arange(len(points.wake)), np.diff(points.first_row))
+
+
+def _is_silent(program: Program) -> npt.NDArray[np.bool_]:
+    """Return by row whether it measures a silence."""
+    rows = program.columns.rows
+    silent: npt.NDArray[np.bool_] = rows.setup[rows.live[:, kernel.SHAPE], kernel.KIND] == kernel.NO_DATA
+    return silent
+
+
 class _Restoration:
     def __init__(self, program: Program, now_ns: int, fold: Fold) -> None:
         self._program = program
@@ -46,17 +68,14 @@ class _Restoration:
         self._live = program.columns.rows.live
         self._now_ns = now_ns
         self._fold = fold
-        self._places = {(row.owner.key, row.ordinal): place for place, row in enumerate(program.rows)}
         self._held_ns: dict[int, int] = {}
         """By point, when the value was seen that it is given to hold."""
+        self._places: dict[tuple[str, int], int] = {}
         self._first: dict[str, int] = {}
-        for place, row in enumerate(program.rows):
-            self._first.setdefault(row.owner.key, place)
 
-    def run(self, saved: Iterable[SavedState]) -> list[SavedState]:
-        setup = self._program.columns.rows.setup
-        silent = setup[self._live[:, kernel.SHAPE], kernel.KIND] == kernel.NO_DATA
-        self._live[silent, kernel.SINCE] = self._now_ns
+    def run(self, saved: Sequence[SavedState]) -> list[SavedState]:
+        self._find({state.owner for state in saved})
+        self._live[_is_silent(self._program), kernel.SINCE] = self._now_ns
         orphans = defaultdict(list)
         for state in saved:
             place = self._places.get((state.owner, state.row))
@@ -65,8 +84,15 @@ class _Restoration:
             elif state.owner in self._first and state.phase in _ACTIVE:
                 orphans[state.owner].append(state)
         replacements = [self._adopt(state) for states in orphans.values() for state in states]
-        self._wake(silent)
+        wake(self._program, self._now_ns)
         return replacements
+
+    def _find(self, owners: Collection[str]) -> None:
+        """Look up the rows of owners."""
+        for place, row in enumerate(self._program.rows if owners else ()):
+            if row.owner.key in owners:
+                self._places[row.owner.key, row.ordinal] = place
+                self._first.setdefault(row.owner.key, place)
 
     def _put(self, place: int, state: SavedState) -> None:
         same_clock = is_computed(state.fingerprint) == is_computed(self._program.rows[place].owner.fingerprint)
@@ -127,14 +153,6 @@ class _Restoration:
             self._fold.restore(place, _began(state), Priority(state.priority))
             kernel.move(self._program.columns, place, kernel.CHANGED, state.since_ns)
         return replace(state, phase=Phase.NORMAL, began_ns=None)
-
-    def _wake(self, silent: Column) -> None:
-        """Have the first sweep look at every point in which something waits for time."""
-        waiting = silent | np.isin(self._live[:, kernel.PHASE], (kernel.PENDING, kernel.LEAVING))
-        for place in waiting.nonzero()[0].tolist():
-            point = self._program.rows[place].point
-            self._points.wake[point] = self._now_ns
-            self._points.block_wake[point >> kernel.BLOCK] = self._now_ns
 
 
 def _began(state: SavedState) -> int:

@@ -6,7 +6,8 @@ waits for a sample. Here somebody listened all the time.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,41 +16,56 @@ from rules import kernel
 from rules.columns import table_of
 from rules.compile import Program
 from rules.layout import Points
+from rules.restore import points_of, wake
+from rules.rows import Row
 
 Places = npt.NDArray[np.int64]
 
 
-def take_over(program: Program, before: Program, now_ns: int) -> None:
-    """Put the rows of unchanged owners, and what their points had said, where they stood in the engine before.
+class Unchanged(NamedTuple):
+    """The rows that mean the same in two programs, beside each other."""
 
-    Args:
-        program: Of the next engine, with saved state restored.
-        before: Of the engine that ran until now.
-        now_ns: The gateway's time.
-    """
-    ours, theirs = _unchanged(program, before)
-    live = program.columns.rows.live
-    for word in (kernel.PHASE, kernel.SINCE):
-        live[ours, word] = before.columns.rows.live[theirs, word]
-    here, there = _points(program, ours), _points(before, theirs)
-    _hear_on(program.columns.points, here, before.columns.points, there)
-    _wake(program, ours, now_ns)
+    ours: Places
+    """Where they are in the next one."""
+    theirs: Places
+    """Where they were in the one before."""
 
 
-def _unchanged(program: Program, before: Program) -> tuple[Places, Places]:
-    """Return the places of the rows that mean the same, now and before."""
-    old = {(row.owner.key, row.ordinal, row.owner.fingerprint): place for place, row in enumerate(before.rows)}
+def unchanged(program: Program, before: Program) -> Unchanged:
+    """Return the rows of unchanged owners. Most are the same objects, so only the others are compared."""
+    here, there = (np.fromiter(map(id, each.rows), np.int64, len(each.rows)) for each in (program, before))
+    _, ours, theirs = np.intersect1d(here, there, assume_unique=True, return_indices=True)
+    others = np.setdiff1d(np.arange(len(there)), theirs, assume_unique=True).tolist()
+    old = {(row.owner.key, row.ordinal, row.owner.fingerprint): place for place, row in _rows(before, others)}
+    new = np.setdiff1d(np.arange(len(here)), ours, assume_unique=True).tolist()
     pairs = [
         (place, old[key])
-        for place, row in enumerate(program.rows)
+        for place, row in _rows(program, new)
         if (key := (row.owner.key, row.ordinal, row.owner.fingerprint)) in old
     ]
-    places = np.array(pairs, np.int64).reshape(-1, 2)
-    return places[:, 0], places[:, 1]
+    equal = np.array(pairs, np.int64).reshape(-1, 2)
+    return Unchanged(np.concatenate([ours, equal[:, 0]]), np.concatenate([theirs, equal[:, 1]]))
 
 
-def _points(program: Program, places: Sequence[int] | Places) -> Places:
-    return np.array([program.rows[place].point for place in places], np.int64)
+def take_over(program: Program, before: Program, rows: Unchanged, now_ns: int) -> None:
+    """Put unchanged rows, and what their points had said, where they stood in the engine before.
+
+    Args:
+        program: Of the next engine, with what its other rows are to begin with.
+        before: Of the engine that ran until now.
+        rows: Which.
+        now_ns: The gateway's time.
+    """
+    live = program.columns.rows.live
+    for word in (kernel.PHASE, kernel.SINCE):
+        live[rows.ours, word] = before.columns.rows.live[rows.theirs, word]
+    here, there = points_of(program)[rows.ours], points_of(before)[rows.theirs]
+    _hear_on(program.columns.points, here, before.columns.points, there)
+    wake(program, now_ns)
+
+
+def _rows(program: Program, places: list[int]) -> Iterator[tuple[int, Row]]:
+    return ((place, program.rows[place]) for place in places)
 
 
 def _hear_on(points: Points, here: Places, before: Points, there: Places) -> None:
@@ -62,13 +78,3 @@ def _hear_on(points: Points, here: Places, before: Points, there: Places) -> Non
     points.grade[here], points.graded[here] = before.grade[there], before.graded[there]
     for word in (kernel.QUIET_FROM, kernel.QUIET_TO):
         table_of(points.whole)[here, word] = table_of(before.whole)[there, word]
-
-
-def _wake(program: Program, places: Places, now_ns: int) -> None:
-    """Have the first sweep look at every point in which something waits for time."""
-    rows, points = program.columns.rows, program.columns.points
-    silent = rows.setup[rows.live[places, kernel.SHAPE], kernel.KIND] == kernel.NO_DATA
-    waits = silent | np.isin(rows.live[places, kernel.PHASE], (kernel.PENDING, kernel.LEAVING))
-    waiting = _points(program, places[waits])
-    points.wake[waiting] = now_ns
-    points.block_wake[waiting >> kernel.BLOCK] = now_ns

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from facility.equipment import RuleDefinition
@@ -13,11 +13,15 @@ from rules.changes.model import LiveRule
 def with_rules(facility: Facility, changed: Sequence[LiveRule]) -> Facility:
     """Return the site with rules as they are now; what is off goes into its archive, for the words of old alarms."""
     ever = {**facility.ever.rules, **{live.rule_id: _rule(facility, live) for live in changed}}
-    living = facility.rules.keys() - {live.rule_id for live in changed if not live.is_on}
-    begun = {live.rule_id: ever[live.rule_id] for live in changed if live.is_on}
-    rules = _in_order(facility, {rule_id: ever[rule_id] for rule_id in facility.rules if rule_id in living} | begun)
-    gone = {rule_id: rule for rule_id, rule in ever.items() if rule_id not in rules}
-    archive = replace(facility.ever, rules={**rules, **gone}, archive=None) if gone or _lost(facility) else None
+    on, off = ({live.rule_id for live in changed if live.is_on is wanted} for wanted in (True, False))
+    rules = _in_order(facility, {**facility.rules, **{rule_id: ever[rule_id] for rule_id in on}})
+    for rule_id in off:
+        rules.pop(rule_id, None)
+    gone = ever.keys() - rules.keys()
+    archive = None
+    if gone or _lost(facility):
+        retired = {rule_id: ever[rule_id] for rule_id in sorted(gone)}
+        archive = replace(facility.ever, rules={**rules, **retired}, archive=None)
     return replace(facility, rules=rules, archive=archive)
 
 
@@ -43,10 +47,10 @@ def _rule(facility: Facility, live: LiveRule) -> Rule:
     )
 
 
-def _in_order(facility: Facility, rules: Mapping[int, Rule]) -> dict[int, Rule]:
+def _in_order(facility: Facility, rules: dict[int, Rule]) -> dict[int, Rule]:
     """Return rules by asset; one that was added or switched on stands behind the others of its asset."""
     if rules.keys() <= facility.rules.keys():
-        return dict(rules)
+        return rules
     places = {asset_id: place for place, asset_id in enumerate(facility.assets)}
     ordered: Iterable[Rule] = sorted(rules.values(), key=lambda rule: places[rule.asset_id])
     return {rule.id: rule for rule in ordered}

@@ -223,6 +223,13 @@ class Network:
             if junction.owner in said:
                 junction.said = said[junction.owner]
 
+    def judge_again(self, owners: Collection[str]) -> None:
+        """After an edit that left the wires as they are: judge rules again for the kernel to decide on."""
+        for number, junction in enumerate(self.junctions):
+            if junction.owner in owners:
+                self._insisting.add(number)
+                self._dirty[junction.level].add(number)
+
     def forget_changes(self) -> None:
         """Leave unjudged what changed, and ungiven what was computed: it belongs to the past."""
         self._dirty = [set() for _ in self._dirty]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 import numpy as np
 
@@ -39,24 +39,17 @@ def nothing_before(points: Collection[int], start_ns: int, end_ns: int) -> Sampl
     return SampleBatch.of([])
 
 
-class Before(NamedTuple):
-    """An engine that ran until an edit."""
-
-    network: Network
-    fingerprints: Mapping[str, str]
-    """By owner, of the rule as it was."""
-
-
-def begin(program: Program, fold: Fold, *, past: Past, now_ns: int, before: Before | None) -> None:
+def begin(program: Program, fold: Fold, *, past: Past, now_ns: int, before: Program | None) -> None:
     """Let a program's signals begin where their points' past and the rules' saved state leave off.
 
     Nothing is given to the kernel: it has what it was given before in its saved state. After an edit, signals of rules
     that are as they were go on with what they remember, and those of all others are judged anew at once.
     """
     network = program.network
-    if network is None:
+    running = None if before is None else before.network
+    if network is None or network is running:
         return
-    kept = {} if before is None else _handed_over(program, network, before)
+    kept = {} if before is None or running is None else _handed_over(program, network, before, running)
     concerned = _replay(network, past, now_ns, kept)
     for owner in program.followed:
         network.tell(owner, stands=fold.stands(owner))
@@ -64,21 +57,21 @@ def begin(program: Program, fold: Fold, *, past: Past, now_ns: int, before: Befo
     if turned_ns is not None:
         network.clock_ns = max(network.clock_ns, min(turned_ns, now_ns))
         concerned |= {junction.owner for junction in network.junctions if junction.level > 0}
-    if before is None:
+    if running is None:
         network.settle(concerned - _overdue(program))
     else:
-        network.settle({junction.owner for junction in network.junctions} - kept.keys() | before.network.unsettled())
+        network.settle({junction.owner for junction in network.junctions} - kept.keys() | running.unsettled())
         network.go_on(kept)
     _show(program, network)
 
 
-def _handed_over(program: Program, network: Network, before: Before) -> dict[str, Judgement | None]:
+def _handed_over(program: Program, network: Network, before: Program, running: Network) -> dict[str, Judgement | None]:
     """Let signals of unchanged rules be those that ran; return their owners with what their junctions said last."""
-    unchanged = {
-        owner for owner, text in program.fingerprints.items() if before.fingerprints.get(owner) == text
-    } - before.network.isolated.keys()
-    network.take_over(before.network, unchanged)
-    return {owner: before.network.said(owner) for owner in unchanged}
+    texts = before.fingerprints
+    unchanged = {owner for owner, text in program.fingerprints.items() if texts.get(owner) == text}
+    unchanged -= running.isolated.keys()
+    network.take_over(running, unchanged)
+    return {owner: running.said(owner) for owner in unchanged}
 
 
 def _last_turn_ns(program: Program) -> int | None:

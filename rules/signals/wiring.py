@@ -18,13 +18,14 @@ from facility.conditions import (
     Deviation,
     EventCount,
     ForbiddenState,
+    Limited,
     MovingThreshold,
     NoData,
     Schedule,
     State,
     Threshold,
 )
-from facility.equipment import PointKind
+from facility.equipment import PointKind, RuleDefinition
 from facility.errors import ConfigurationError, Mistake, WatchkeeperError
 from facility.expression import Operand, names_in, parse
 from facility.holidays import SiteCalendar
@@ -85,12 +86,19 @@ class Wiring:
         sources = (source for junction in self._junctions for source in junction.signal.inputs)
         return frozenset(source.owner for source in sources if isinstance(source, Stands))
 
-    def rows(self, rule: Rule, point: Point) -> list[Row]:
+    def rows(self, rule: Rule, point: Point, first_key: int | None = None) -> list[Row]:
         """Return the rows of a rule that is not decided on its point's own samples, and wire what they need.
+
+        Args:
+            rule: Which.
+            point: Its own point.
+            first_key: Of the virtual points that carry what it reads, where it has some; ``None``: the next ones.
 
         Raises:
             WatchkeeperError: It refers to something that is not there, or that does not fit.
         """
+        if first_key is not None:
+            self._next_key = first_key
         condition = rule.definition.condition
         gate = self._gate(rule)
         match condition:
@@ -171,7 +179,7 @@ class Wiring:
         source = f"{_key(rule)}/chart"
         self._clockworks[source] = Clockwork(owner=_key(rule), source=source, timed=chart)
         signal = ChartReading(source, chart)
-        owner = self._owner(rule, point, signal, gate, learned=f"{fitted.usual!r} {fitted.mean.tolist()}")
+        owner = self._owner(rule, point, signal, gate, learned=fitted.lesson)
         return computed_rows(condition, owner, self._join(owner, signal, gate))
 
     def _coincidence(self, rule: Rule, condition: Coincidence) -> Joined:
@@ -276,11 +284,24 @@ INNER: Final = "/inner"
 """What follows the key of an owner that stands behind a gate."""
 
 
-def is_computed(rule: Rule) -> bool:
-    """Tell whether a rule is decided on something computed."""
-    definition = rule.definition
+def is_computed(definition: RuleDefinition) -> bool:
+    """Tell whether rules of a definition are decided on something computed."""
     is_direct = isinstance(definition.condition, DIRECT)
     return not is_direct or definition.only_when is not None or definition.schedule is not None
+
+
+def wired_alike(old: Rule, new: Rule) -> bool:
+    """Tell whether an edit leaves the wires as they are: limits, delays, priorities and words do not touch them."""
+    if not is_computed(old.definition) and not is_computed(new.definition):
+        return True
+    return (old.point_key, *_wires(old.definition)) == (new.point_key, *_wires(new.definition))
+
+
+def _wires(definition: RuleDefinition) -> tuple[object, ...]:
+    condition = definition.condition
+    decided = {"on_delay_s", "off_delay_s", "deadband"}  # by the kernel, on what was computed
+    decided |= {"limits"} if isinstance(condition, Limited) else set()
+    return definition.only_when, definition.schedule, condition.model_dump(exclude=decided)
 
 
 def set_levels(junctions: Sequence[Junction], facility: Facility) -> None:

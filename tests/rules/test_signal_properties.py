@@ -21,6 +21,7 @@ from rules.baseline import Baseline, fit
 from rules.compile import NOTHING_LEARNED
 from rules.engine import RuleEngine
 from rules.events import Evaluation, RuleTransition
+from rules.signals.past import Past, nothing_before
 from rules.state import SavedState
 from tests.rules.plant import S
 from tests.rules.works import DETECTORS, DOOR, FLOW, PRESSURE, RUNNING, SETPOINT, TROUBLE, past_of, works
@@ -237,9 +238,9 @@ class Life:
         for state in self.engine.take_changed():
             self._disk[state.owner, state.row] = state
 
-    def edit(self, facility: Facility, now_ns: int) -> None:
+    def edit(self, facility: Facility, now_ns: int, past: Past = nothing_before) -> None:
         self.engine = RuleEngine(
-            facility, saved=self._disk.values(), now_ns=now_ns, before=self.engine, fast=kernel.plain
+            facility, saved=self._disk.values(), now_ns=now_ns, past=past, before=self.engine, fast=kernel.plain
         )
 
     def restart(self, kept: Sequence[Sample], now_ns: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given, settings
@@ -12,7 +13,7 @@ from facility.conditions import Condition, Schedule
 from facility.samples import Sample
 from tests.rules.plant import S
 from tests.rules.test_signal_properties import _JOINED, _OWN, _QUANTITIES, _SILENCES, Life, Plan, days, lines, plans
-from tests.rules.works import FLOW, PRESSURE, told, works
+from tests.rules.works import FLOW, PRESSURE, past_of, told, works
 
 _READ: TypeAdapter[Condition] = TypeAdapter(Condition)
 
@@ -29,6 +30,11 @@ VERSIONS: list[dict[str, tuple[int, Condition]]] = [
     {EDITED: (PRESSURE, read("no_data", timeout_s=4))},
     {EDITED: (FLOW, read("bad_quality", on_delay_s=1))},
     {EDITED: (FLOW, read("rate_of_change", window_s=60, limits={"high": {"value": 1}}))},
+    {EDITED: (FLOW, read("rate_of_change", window_s=60, limits={"high": {"value": 5}}, on_delay_s=1))},
+    {EDITED: (PRESSURE, read("deviation", reference="setpoint", limits={"high": {"value": 0}}))},
+    {EDITED: (PRESSURE, read("deviation", reference="setpoint", limits={"high": {"value": 2}}, off_delay_s=3))},
+    {EDITED: (FLOW, read("composite", expression="flow > 1 and flow < 4"))},
+    {EDITED: (FLOW, read("composite", expression="flow > 1 and flow < 4", on_delay_s=2))},
 ]
 """What somebody makes of one rule, again and again; without it at first."""
 
@@ -69,6 +75,31 @@ def test_a_change_to_one_rule_disturbs_no_other(plan: Plan, samples: list[Sample
     others = range(1, len(plan.rules) + 1)
     said, wanted = lines(edited.said), lines(calm.said)
     assert {rule: said.get(rule) for rule in others} == {rule: wanted.get(rule) for rule in others}
+
+
+@given(
+    plan=plans(_OWN | _SILENCES | _QUANTITIES | _JOINED),
+    samples=days_with_latecomers(),
+    edits=st.dictionaries(st.integers(0, 39), st.integers(0, len(VERSIONS) - 1), max_size=12),
+)
+@settings(max_examples=80, deadline=None)
+def test_rules_that_an_edit_leaves_in_place_say_what_they_would_say_if_all_had_been_loaded_again(
+    plan: Plan, samples: list[Sample], edits: dict[int, int]
+) -> None:
+    """Where more than rules is edited, all is loaded again."""
+    in_place, again = (Life(works(version(plan, 0)[0], **plan.gates)) for _ in range(2))
+    for number, sample in enumerate(samples):
+        now_ns = sample.gateway_time_ns + S // 8
+        for life in (in_place, again):
+            life.step([sample], now_ns)
+        if number in edits:
+            rules, gates = version(plan, edits[number])
+            facility, past = works(rules, **gates), past_of(samples[: number + 1])
+            in_place.edit(facility, now_ns + S // 16, past)
+            again.edit(replace(facility, site_id=f"load {number}"), now_ns + S // 16, past)
+    for life in (in_place, again):
+        life.step([], samples[-1].gateway_time_ns + 200 * S)
+    assert lines(in_place.said) == lines(again.said)
 
 
 def test_a_silence_goes_on_through_an_edit_of_another_rule() -> None:
