@@ -27,6 +27,8 @@ polls them, batches of 10,000, 0.2 % of the samples bad, about 0.8 transitions p
     :mod:`benchmarks.rules_load`: from database rows to a watching engine, 100,000 rules. ``load_kernel_s`` is numba
     itself and the compiled kernel out of numba's cache; the first run on a machine, which fills that cache and Python's
     own, takes some seconds more.
+``change_…``
+    :mod:`benchmarks.rules_change`: how long alarms wait while a changed rule becomes live, 100,000 rules.
 ``timer_…``
     :mod:`benchmarks.rules_timers`: delays of 1,000,000 rules.
 ``composite_…``
@@ -46,6 +48,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import zen
 
+from benchmarks.rules_change import change_figures
 from benchmarks.rules_composites import composite_figures
 from benchmarks.rules_load import load_figures
 from benchmarks.rules_timers import timer_figures
@@ -283,6 +286,7 @@ def state_bytes(program: Program) -> int:
 def measure(rules: int) -> dict[str, float]:
     """Run all tracks by turns, so that a busy moment of the machine meets all of them, and return the figures."""
     load = load_figures(rules)  # first, while the process is as fresh as an engine's
+    change = change_figures(rules)
     chosen = compiled()
     if chosen is None:
         raise SystemExit("numba is not installed; run: uv run --group bench python -m benchmarks.rules")
@@ -310,6 +314,7 @@ def measure(rules: int) -> dict[str, float]:
         **timer_figures(chosen, 10 * rules),
         **composite_figures(),
         **load,
+        **change,
         "rules": rules,
         "cores": os.cpu_count() or 1,
     }

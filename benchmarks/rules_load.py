@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,30 +19,43 @@ from facility.clock import NS_PER_S
 from facility.conditions import LimitDefinition, LimitSide, Threshold
 from facility.definition import LocalText
 from facility.equipment import EquipmentClass, PointDefinition, PointKind, RuleDefinition, System
-from facility.garbage import collector_at_rest
 from facility.model import Asset, Connection, Protocol, SiteDescription, Space
 from facility.priority import ConsequenceClass
-from facility.storage.database import metadata, open_database
+from facility.storage.database import open_database
+from facility.storage.migrate import upgrade
 from facility.storage.repository import import_site, load_facility
 from rules.compiled import compiled
 from rules.engine import RuleEngine
 
-_NOW_NS = 1_790_000_000 * NS_PER_S
-_LIMITS = {LimitSide.LOW_LOW: -3.4, LimitSide.LOW: -2.7, LimitSide.HIGH: 2.7, LimitSide.HIGH_HIGH: 3.4}
+NOW_NS = 1_790_000_000 * NS_PER_S
+LIMITS = {LimitSide.LOW_LOW: -3.4, LimitSide.LOW: -2.7, LimitSide.HIGH: 2.7, LimitSide.HIGH_HIGH: 3.4}
 
 
 def load_figures(rules: int) -> dict[str, float]:
     """Return the seconds that loading so many rules takes, and how they divide."""
-    description = _site(rules // len(_LIMITS))
-    classes = {"sensor": next(iter(description.assets.values())).equipment_class}
     with tempfile.TemporaryDirectory() as folder:
-        database = open_database(f"sqlite:///{Path(folder) / 'site.db'}")
-        metadata.create_all(database)
-        with database.begin() as connection:
-            import_site(connection, description, author="bench", reason="bench", now_ns=_NOW_NS)
+        database, classes = imported(Path(folder), rules)
         figures = _load(database, classes)
         database.dispose()
     return figures
+
+
+def imported(
+    folder: Path, rules: int, definition: Callable[[LimitSide, float], RuleDefinition] | None = None
+) -> tuple[Engine, dict[str, EquipmentClass]]:
+    """Return a database that holds a site of so many rules, and its classes.
+
+    Args:
+        folder: Where the database is to lie.
+        rules: How many.
+        definition: Makes them of sides and limits; ``None``: as :func:`rule`.
+    """
+    description = _site(rules // len(LIMITS), definition or rule)
+    database = open_database(f"sqlite:///{folder / 'site.db'}")
+    upgrade(database)
+    with database.begin() as connection:
+        import_site(connection, description, author="bench", reason="bench", now_ns=NOW_NS)
+    return database, {"sensor": next(iter(description.assets.values())).equipment_class}
 
 
 def _load(database: Engine, classes: Mapping[str, EquipmentClass]) -> dict[str, float]:
@@ -50,10 +63,9 @@ def _load(database: Engine, classes: Mapping[str, EquipmentClass]) -> dict[str, 
     with database.begin() as connection:
         facility = load_facility(connection, classes, {})
     moments.append(time.thread_time())
-    with collector_at_rest():  # as within the engine
-        compiled()
+    compiled()
     moments.append(time.thread_time())
-    RuleEngine(facility, now_ns=_NOW_NS)
+    RuleEngine(facility, now_ns=NOW_NS)
     moments.append(time.thread_time())
     database_s, kernel_s, engine_s = (later - earlier for earlier, later in pairwise(moments))
     return {
@@ -64,9 +76,9 @@ def _load(database: Engine, classes: Mapping[str, EquipmentClass]) -> dict[str, 
     }
 
 
-def _site(assets: int) -> SiteDescription:
+def _site(assets: int, rule_of: Callable[[LimitSide, float], RuleDefinition]) -> SiteDescription:
     text = LocalText(en="Beyond its limit", zh="超出限值")
-    usual = {side.value: _rule(side, limit) for side, limit in _LIMITS.items()}
+    usual = {side.value: rule_of(side, limit) for side, limit in LIMITS.items()}
     equipment = EquipmentClass(
         name="sensor",
         title=text,
@@ -76,7 +88,7 @@ def _site(assets: int) -> SiteDescription:
     )
     names = [f"sensor-{number}" for number in range(assets)]
     own = {
-        name: {side.value: _rule(side, limit + number / assets) for side, limit in _LIMITS.items()}
+        name: {side.value: rule_of(side, limit + number / assets) for side, limit in LIMITS.items()}
         for number, name in enumerate(names)
         if number % 2
     }
@@ -96,7 +108,8 @@ def _site(assets: int) -> SiteDescription:
     )
 
 
-def _rule(side: LimitSide, limit: float) -> RuleDefinition:
+def rule(side: LimitSide, limit: float) -> RuleDefinition:
+    """Return a rule with one limit and delays."""
     text = LocalText(en=f"The value is beyond its limit ({side})", zh="数值超出限值")
     condition = Threshold(
         type="threshold", limits={side: LimitDefinition(value=limit)}, deadband=0.5, on_delay_s=2.0, off_delay_s=2.0
