@@ -19,6 +19,7 @@ from facility.clock import NS_PER_S
 from facility.conditions import LimitDefinition, LimitSide, Threshold
 from facility.definition import LocalText
 from facility.equipment import EquipmentClass, PointDefinition, PointKind, RuleDefinition, System
+from facility.garbage import collector_at_rest
 from facility.model import Asset, Connection, Protocol, SiteDescription, Space
 from facility.priority import ConsequenceClass
 from facility.storage.database import open_database
@@ -63,7 +64,8 @@ def _load(database: Engine, classes: Mapping[str, EquipmentClass]) -> dict[str, 
     with database.begin() as connection:
         facility = load_facility(connection, classes, {})
     moments.append(time.thread_time())
-    compiled()
+    with collector_at_rest():  # as within the engine
+        compiled()
     moments.append(time.thread_time())
     RuleEngine(facility, now_ns=NOW_NS)
     moments.append(time.thread_time())

@@ -5,6 +5,10 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
+
+_MANY: Final = 100_000
+"""New objects of which it is worth the trouble to make old ones."""
 
 
 @contextmanager
@@ -12,8 +16,8 @@ def collector_at_rest() -> Iterator[None]:
     """Let nothing be searched for garbage meanwhile; also to be used as a decorator.
 
     The collector looks again at all there is whenever that has grown by a quarter. While 100,000 rules are loaded, that
-    was more than half of the time. Afterwards what was made counts as old: the next search, which is for what is young,
-    would take half a second to find nothing. Where a server has frozen what its start made, that stays frozen.
+    was more than half of the time. Afterwards the many objects that were made count as old: the next search, which is
+    for what is young, would take half a second to find nothing. What a server froze after its start stays frozen.
     """
     was_at_work = gc.isenabled()
     gc.disable()
@@ -21,7 +25,7 @@ def collector_at_rest() -> Iterator[None]:
         yield
     finally:
         if was_at_work:
-            if gc.get_freeze_count() == 0:
+            if gc.get_count()[0] > _MANY and gc.get_freeze_count() == 0:
                 gc.freeze()
                 gc.unfreeze()  # into the oldest generation
             gc.enable()

@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from facility.equipment import RuleDefinition
 from facility.errors import ConfigurationError, Mistake, WatchkeeperError
-from facility.garbage import collector_at_rest
 from facility.model import Facility, Point, Rule
 from facility.priority import Priority
 from facility.quality import Quality
@@ -77,7 +76,6 @@ def compile_facility(
     return _recompiled(before, facility, baselines)
 
 
-@collector_at_rest()
 def _compiled(facility: Facility, baselines: Mapping[int, Baseline]) -> Program:
     mistakes: list[Mistake] = []
     wiring = Wiring(facility, baselines)

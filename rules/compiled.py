@@ -6,7 +6,6 @@ import functools
 import importlib
 from typing import Any
 
-from facility.garbage import collector_at_rest
 from facility.samples import SampleBatch
 from rules import kernel
 from rules.columns import allocate, batch_of
@@ -14,7 +13,6 @@ from rules.layout import Kernel
 
 
 @functools.cache
-@collector_at_rest()
 def compiled() -> Kernel | None:
     """Return the compiled kernel, or ``None`` where numba is absent or does not load.
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from facility.garbage import collector_at_rest
 from facility.model import Facility
 from facility.samples import SampleBatch
 from rules import kernel
@@ -38,6 +39,7 @@ class RuleEngine:
     Samples of points that no rule watches, and of unknown points, are ignored.
     """
 
+    @collector_at_rest()
     def __init__(
         self,
         facility: Facility,

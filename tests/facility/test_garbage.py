@@ -13,8 +13,8 @@ def test_the_collector_works_again_when_a_load_is_over_even_one_within_another()
     assert gc.isenabled()
 
 
-def test_what_a_load_has_made_counts_as_old_afterwards() -> None:
+def test_the_many_objects_of_a_load_count_as_old_afterwards() -> None:
     with collector_at_rest():
-        made = [[number] for number in range(1000)]
+        made = [[number] for number in range(200_000)]
     young = {id(each) for generation in (0, 1) for each in gc.get_objects(generation)}
     assert young.isdisjoint(map(id, made))
