@@ -301,7 +301,7 @@ def _wires(definition: RuleDefinition) -> tuple[object, ...]:
     condition = definition.condition
     decided = {"on_delay_s", "off_delay_s", "deadband"}  # by the kernel, on what was computed
     decided |= {"limits"} if isinstance(condition, Limited) else set()
-    return definition.only_when, definition.schedule, condition.model_dump(exclude=decided)
+    return definition.only_when, definition.schedule, condition.model_dump_json(exclude=decided)  # in its order
 
 
 def set_levels(junctions: Sequence[Junction], facility: Facility) -> None:

@@ -23,6 +23,7 @@ def read(kind: str, **parts: Any) -> Condition:  # noqa: ANN401  # whatever a fi
 
 
 EDITED = "edited"
+LOWER, UPPER = ({"point": "setpoint", "offset": offset} for offset in (-1.0, 1.0))
 VERSIONS: list[dict[str, tuple[int, Condition]]] = [
     {},
     {EDITED: (FLOW, read("threshold", limits={"high": {"value": 1}}))},
@@ -33,6 +34,8 @@ VERSIONS: list[dict[str, tuple[int, Condition]]] = [
     {EDITED: (FLOW, read("rate_of_change", window_s=60, limits={"high": {"value": 5}}, on_delay_s=1))},
     {EDITED: (PRESSURE, read("deviation", reference="setpoint", limits={"high": {"value": 0}}))},
     {EDITED: (PRESSURE, read("deviation", reference="setpoint", limits={"high": {"value": 2}}, off_delay_s=3))},
+    {EDITED: (PRESSURE, read("moving_threshold", limits={"low": LOWER, "high": UPPER}))},
+    {EDITED: (PRESSURE, read("moving_threshold", limits={"high": UPPER, "low": LOWER}, on_delay_s=1))},
     {EDITED: (FLOW, read("composite", expression="flow > 1 and flow < 4"))},
     {EDITED: (FLOW, read("composite", expression="flow > 1 and flow < 4", on_delay_s=2))},
 ]
