@@ -28,7 +28,7 @@ from facility.storage.outbox import Topic
 from facility.units import display_unit
 from rules.changes import repository
 from rules.changes.bulk import Plan
-from rules.changes.differences import Difference, differences, in_words
+from rules.changes.differences import Difference, Units, differences, in_words, units_of
 from rules.changes.model import Imported, LiveRule, RuleChange, RuleRevision
 
 
@@ -125,8 +125,8 @@ def rule_change_detail(
 
 def revision_view(facility: Facility, revision: RuleRevision) -> RevisionView:
     """Show what a change makes of one rule."""
-    definition = revision.definition or revision.before or {}
-    unit = _unit(facility, revision.asset_id, str(definition.get("point", "")))
+    definition = revision.definition or revision.before
+    unit = _unit(facility, revision.asset_id, str(definition["point"]) if definition else "")
     return RevisionView(
         change_id=revision.change_id,
         rule_id=revision.rule_id,
@@ -138,14 +138,14 @@ def revision_view(facility: Facility, revision: RuleRevision) -> RevisionView:
         restores=revision.restores,
         definition=None if revision.definition is None else content(revision.definition),
         note=revision.note,
-        differences=difference_views(differences(revision.before, revision.definition), unit),
+        differences=difference_views(differences(revision.before, revision.definition), units_of(definition, unit)),
     )
 
 
-def difference_views(found: Iterable[Difference], unit: str) -> list[DifferenceView]:
-    """Show differences; ``unit`` of the rule's point, in pint's spelling."""
+def difference_views(found: Iterable[Difference], units: Units) -> list[DifferenceView]:
+    """Show differences of a rule."""
     return [
-        DifferenceView(path=list(each.path), before=each.before, after=each.after, text=in_words(each, unit))
+        DifferenceView(path=list(each.path), before=each.before, after=each.after, text=in_words(each, units))
         for each in found
     ]
 
@@ -158,7 +158,9 @@ def import_report(facility: Facility, plan: Plan, change: RuleChange | None) -> 
                 asset_id=each.address[0],
                 name=each.address[1],
                 line=each.line,
-                differences=difference_views(each.differences, _unit(facility, each.address[0], each.point)),
+                differences=difference_views(
+                    each.differences, units_of(each.draft.definition, _unit(facility, each.address[0], each.point))
+                ),
             )
             for each in plan.changes
         ],

@@ -7,6 +7,7 @@ from facility.conditions import (
     CounterIncrease,
     Deviation,
     Forecast,
+    Limited,
     MovingThreshold,
     NoData,
     RateOfChange,
@@ -39,6 +40,11 @@ def quantity_unit(condition: Condition, unit: str) -> str:
         case Forecast():
             return "h"
     return ""
+
+
+def limits_unit(condition: Condition, unit: str) -> str:
+    """Return the unit in which limits and deadband of a condition are written; see :func:`quantity_unit`."""
+    return quantity_unit(condition, unit) if isinstance(condition, Limited) else unit
 
 
 def _difference(unit: str) -> str:

@@ -6,6 +6,11 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from pydantic import TypeAdapter
+
+from facility.condition_units import limits_unit
+from facility.conditions import Condition
+from facility.equipment import RuleDefinition
 from facility.units import display_unit
 
 
@@ -17,6 +22,28 @@ class Difference(NamedTuple):
     before: Any
     """``None``: it was absent; of a rule as a whole, off."""
     after: Any
+
+
+class Units(NamedTuple):
+    """What a rule's numbers are written in, in pint's spelling."""
+
+    point: str
+    limits: str
+    """Of limits and deadband: of a rate another one than the point's."""
+
+
+def units_of(definition: RuleDefinition | Mapping[str, Any] | None, point: str) -> Units:
+    """Return the units of a definition, also as JSON; ``point``: that of its point."""
+    match definition:
+        case None:
+            return Units(point, point)
+        case RuleDefinition():
+            return Units(point, limits_unit(definition.condition, point))
+        case _:
+            return Units(point, limits_unit(_CONDITION.validate_python(definition["condition"]), point))
+
+
+_CONDITION: TypeAdapter[Condition] = TypeAdapter(Condition)
 
 
 def differences(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> list[Difference]:
@@ -41,17 +68,12 @@ def _within(path: tuple[str, ...], before: Any, after: Any) -> Iterator[Differen
         yield from _within((*path, key), before.get(key), after.get(key))
 
 
-def in_words(difference: Difference, unit: str) -> str:
-    """Return a difference as a person reads it, such as ``high 80 → 85 °C``.
-
-    Args:
-        difference: Of two definitions.
-        unit: Of the rule's point, in pint's spelling.
-    """
+def in_words(difference: Difference, units: Units) -> str:
+    """Return a difference as a person reads it, such as ``high 80 → 85 °C``."""
     if not difference.path:
         return "switched off" if difference.after is None else "switched on"
     words = " ".join(_word(step) for step in difference.path if step not in _LEFT_OUT) or difference.path[-1]
-    ending = _unit(difference.path, unit)
+    ending = _unit(difference.path, units)
     return f"{words} {_said(difference.before)} → {_said(difference.after)} {ending}".rstrip()
 
 
@@ -61,7 +83,10 @@ _LEFT_OUT = frozenset({"condition", "limits", "value"})
 _TIMES = {"_s": "s", "_min": "min", "_h": "h"}
 """Endings of keys that carry their unit."""
 
-_IN_UNIT = frozenset({"deadband", "limit", "offset", "tolerance", "value"})
+_OF_LIMITS = frozenset({"deadband", "value"})
+"""Keys whose values are in the unit of the condition's limits."""
+
+_OF_POINT = frozenset({"limit", "offset", "tolerance"})
 """Keys whose values are in the point's own unit."""
 
 
@@ -70,9 +95,11 @@ def _word(step: str) -> str:
     return bare.replace("_", " ")
 
 
-def _unit(path: tuple[str, ...], unit: str) -> str:
-    if path[-1] in _IN_UNIT or path[-2:-1] == ("limits",):
-        return display_unit(unit)
+def _unit(path: tuple[str, ...], units: Units) -> str:
+    if path[-1] in _OF_LIMITS or path[-2:-1] == ("limits",):
+        return display_unit(units.limits)
+    if path[-1] in _OF_POINT:
+        return display_unit(units.point)
     return next((short for ending, short in _TIMES.items() if path[-1].endswith(ending)), "")
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.changes.differences import Difference, differences, in_words
+from rules.changes.differences import Difference, Units, differences, in_words, units_of
 
 leaves = st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(max_size=3) | st.lists(st.integers())
 documents = st.recursive(
@@ -67,4 +67,13 @@ def test_a_definition_does_not_differ_from_itself(definition: dict[str, Any]) ->
     ],
 )
 def test_a_person_reads_values_with_their_units(difference: Difference, words: str) -> None:
-    assert in_words(difference, "degC") == words
+    assert in_words(difference, Units("degC", "degC")) == words
+
+
+def test_limits_of_a_rate_are_read_in_its_own_unit() -> None:
+    rate = {"type": "rate_of_change", "window_s": 60, "per": "min", "limits": {"high": {"value": 2}}}
+    units = units_of({"condition": rate}, "degC")
+    assert in_words(Difference(("condition", "limits", "high", "value"), 2.0, 3.0), units) == "high 2 → 3 K/min"
+    assert in_words(Difference(("condition", "deadband"), 0.0, 0.5), units) == "deadband 0 → 0.5 K/min"
+    assert units_of({"condition": {"type": "stuck", "for_s": 60, "tolerance": 1}}, "degC") == Units("degC", "degC")
+    assert units_of(None, "degC") == Units("degC", "degC")

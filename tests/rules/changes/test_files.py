@@ -19,8 +19,8 @@ from facility.site_file import read_site
 from facility.storage.database import metadata, open_database
 from facility.storage.repository import import_site, load_facility
 from rules.changes import repository, rule_list
-from rules.changes.bulk import Plan, Reading, plan
-from rules.changes.differences import in_words
+from rules.changes.bulk import Plan, PlannedChange, Reading, plan
+from rules.changes.differences import in_words, units_of
 from rules.changes.model import Address, Head
 from rules.changes.rule_list import read_list, write_list
 from rules.changes.rule_sheet import read_sheet, write_sheet
@@ -85,14 +85,14 @@ def told(found: Plan) -> list[str]:
     """Return the changes of a plan as people read them."""
     facility, _ = tower()
     return [
-        f"{'/'.join(each.address)}: {in_words(difference, unit_of(facility, each.address[0], each.point))}"
+        f"{'/'.join(each.address)}: {in_words(difference, units_of(each.draft.definition, unit_of(facility, each)))}"
         for each in found.changes
         for difference in each.differences
     ]
 
 
-def unit_of(facility: Facility, asset_id: str, point: str) -> str:
-    return facility.assets[asset_id].equipment_class.points[point].unit
+def unit_of(facility: Facility, change: PlannedChange) -> str:
+    return facility.assets[change.address[0]].equipment_class.points[change.point].unit
 
 
 @pytest.mark.parametrize(("write", "read"), [(sheet, by_sheet), (lambda: write_list(tower()[0]), by_list)])

@@ -21,7 +21,7 @@ from facility.storage.outbox import Topic, announcements_after
 from facility.storage.repository import load_description
 from people.journal import journal_of
 from rules.changes import repository
-from rules.changes.differences import differences, in_words
+from rules.changes.differences import Units, differences, in_words
 from rules.changes.lifecycle import ChangeState
 from rules.changes.model import Wanted
 from tests.rules.changes.house import BOTH, CLASS_LIMIT, OFF, House, definition, limit_of, site_text
@@ -56,7 +56,7 @@ def test_all_revisions_of_an_approved_change_are_live_with_author_reason_reviewe
         [revision] = repository.history_of_rule(connection, house.live(FIRST).rule_id)
         told = {(item.topic, item.entity_id) for item in announcements_after(connection, 0)}
     [difference] = differences(revision.before, revision.definition)
-    assert in_words(difference, "mm/s") == "high 4.5 → 5 mm/s"
+    assert in_words(difference, Units("mm/s", "mm/s")) == "high 4.5 → 5 mm/s"
     assert told == {(Topic.RULE_CHANGE, change.id)}
 
 
