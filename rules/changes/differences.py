@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from facility.condition_units import limits_unit
 from facility.conditions import Condition
@@ -40,7 +40,15 @@ def units_of(definition: RuleDefinition | Mapping[str, Any] | None, point: str) 
         case RuleDefinition():
             return Units(point, limits_unit(definition.condition, point))
         case _:
-            return Units(point, limits_unit(_CONDITION.validate_python(definition["condition"]), point))
+            return Units(point, _limits_unit_as_written(definition, point))
+
+
+def _limits_unit_as_written(definition: Mapping[str, Any], point: str) -> str:
+    try:
+        condition = _CONDITION.validate_python(definition["condition"])
+    except ValidationError:  # an old revision, from when conditions were written otherwise
+        return point
+    return limits_unit(condition, point)
 
 
 _CONDITION: TypeAdapter[Condition] = TypeAdapter(Condition)

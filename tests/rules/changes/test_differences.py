@@ -76,4 +76,5 @@ def test_limits_of_a_rate_are_read_in_its_own_unit() -> None:
     assert in_words(Difference(("condition", "limits", "high", "value"), 2.0, 3.0), units) == "high 2 → 3 K/min"
     assert in_words(Difference(("condition", "deadband"), 0.0, 0.5), units) == "deadband 0 → 0.5 K/min"
     assert units_of({"condition": {"type": "stuck", "for_s": 60, "tolerance": 1}}, "degC") == Units("degC", "degC")
+    assert units_of({"condition": {"type": "gone"}}, "degC") == Units("degC", "degC")
     assert units_of(None, "degC") == Units("degC", "degC")
