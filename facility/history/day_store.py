@@ -9,9 +9,10 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -48,14 +49,24 @@ class Parts:
 
     tables: Mapping[int, tuple[str, ...]]
     """Day to its tables: the one that takes samples, and one that is being sorted into files."""
-    files: frozenset[DayFile]
+    days: Mapping[int, tuple[DayFile, ...]]
+    """Day to its files: years of a large site have a hundred thousand, of which a question wants a few."""
+
+    @property
+    def files(self) -> Iterator[DayFile]:
+        """Give the files of all days."""
+        return itertools.chain.from_iterable(self.days.values())
 
     def of(self, wanted: Extent) -> Parts:
         """Return the parts that may hold wanted samples."""
         first, last = day_of(wanted.first_ns), day_of(wanted.last_ns)
         return Parts(
             {day: names for day, names in self.tables.items() if first <= day <= last},
-            frozenset(file for file in self.files if first <= file.day <= last and file.extent.meets(wanted)),
+            {
+                day: tuple(file for file in files if file.extent.meets(wanted))
+                for day, files in self.days.items()
+                if first <= day <= last
+            },
         )
 
 
@@ -83,7 +94,7 @@ class DayStore:
         self._writer = self._connection.cursor()
         with _transaction(self._writer):
             self._shape()
-        self.parts = self._found()
+        self.parts = Parts(self._tables(), self._files())
 
     def close(self) -> None:
         """Let go of the folder."""
@@ -156,8 +167,9 @@ class DayStore:
     def source(self, parts: Parts) -> str:
         """Return the query of all samples in some parts."""
         queries = [all_of(names) for names in parts.tables.values()]
-        if parts.files:
-            queries.append(self.all_in(parts.files))
+        files = list(parts.files)
+        if files:
+            queries.append(self.all_in(files))
         empty = f"SELECT {AS_WRITTEN} FROM (SELECT NULL::INTEGER AS point, 0::BIGINT AS source_time_ns, "  # noqa: S608
         empty += "0::BIGINT AS gateway_time_ns, NULL::DOUBLE AS value, 0::UTINYINT AS quality) WHERE false"
         return " UNION ALL ".join(queries or [empty])
@@ -167,18 +179,19 @@ class DayStore:
         names = ", ".join(quoted(self.folder / file.name) for file in sorted(files))
         return f"SELECT {OF_FILES} FROM read_parquet([{names}])"  # noqa: S608  # our own names
 
-    def change(self, statements: Sequence[str]) -> None:
-        """Change what parts there are in one transaction."""
+    def change(self, statements: Sequence[str], days: Collection[int]) -> None:
+        """Change what parts some days have, in one transaction."""
         with self._writing, self._moving:
             with _transaction(self._writer):
                 for statement in statements:
                     self._writer.execute(statement)
-            self.parts = self._found()
+            others = {day: files for day, files in self.parts.days.items() if day not in days}
+            self.parts = Parts(self._tables(), others | self._files("WHERE day IN (SELECT UNNEST(?))", [sorted(days)]))
 
     def remove_unlisted(self) -> None:
         """Remove the files that are not, or no longer, part of the history, and that nobody reads."""
         with self._moving:
-            wanted = self.parts.files.union(*(parts.files for parts in self._in_use))
+            wanted = {file for parts in (self.parts, *self._in_use) for file in parts.files}
         for path in self.folder.glob("*.parquet*"):
             if path.suffix == PART or day_file(path) not in wanted:
                 path.unlink()
@@ -193,7 +206,7 @@ class DayStore:
         if name not in names:
             with self._moving:
                 self._writer.execute(f"CREATE TABLE IF NOT EXISTS {name} ({TABLE})")
-                self.parts = Parts({**self.parts.tables, day: (*names, name)}, self.parts.files)
+                self.parts = Parts({**self.parts.tables, day: (*names, name)}, self.parts.days)
 
     def _shape(self) -> None:
         """Give the database the tables that it needs, and take over what an earlier shape knew."""
@@ -205,17 +218,21 @@ class DayStore:
             )
             self._writer.execute(f"DROP TABLE {_EARLIER}")
 
-    def _found(self) -> Parts:
-        """Return the parts that the database knows of."""
+    def _tables(self) -> dict[int, tuple[str, ...]]:
+        """Return the tables that the database has, by day."""
         names = self._connection.execute("SELECT table_name FROM duckdb_tables() ORDER BY 1").fetchall()
         tables: dict[int, tuple[str, ...]] = {}
         for (name,) in names:
             kind, _, day = name.partition("_")
             if kind in {_TAKING, _SORTED}:
                 tables[int(day)] = (*tables.get(int(day), ()), name)
-        rows = self._connection.execute("SELECT * FROM day_file").fetchall()
-        files = [DayFile(day, Kept(kept), number, Extent(*bounds)) for day, kept, number, *bounds in rows]
-        return Parts(tables, frozenset(files))
+        return tables
+
+    def _files(self, which: str = "", values: Sequence[object] = ()) -> dict[int, tuple[DayFile, ...]]:
+        """Return the files that the database knows of, by day."""
+        rows = self._connection.execute(f"SELECT * FROM day_file {which} ORDER BY day", values).fetchall()  # noqa: S608  # our own words
+        files = (DayFile(day, Kept(kept), number, Extent(*bounds)) for day, kept, number, *bounds in rows)
+        return {day: tuple(group) for day, group in itertools.groupby(files, key=attrgetter("day"))}
 
 
 def table_of(day: int) -> str:

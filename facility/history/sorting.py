@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 SORT_FROM: Final = 1_000_000
 """Samples that the table of a day gathers before they are sorted; fewer are searched faster than files are opened."""
-FILE_ROWS: Final = 4_000_000
+FILE_ROWS: Final = 2_000_000
 """Samples in a file, unless a single point has more. DuckDB looks at all of a file's row groups before it reads one: a
 file of a day of 10,000 points at 1 Hz would have 7,000, and took longer to open than to read."""
 
@@ -67,9 +67,9 @@ class Sorting:
                 self._sort(day, lasting=False)
             elif self._has_gathered(day):
                 self._sort(day, lasting=True)
-        over = {file.day for file in self._store.parts.files if is_over(file.day, now_ns)}
-        for day in sorted(over):
-            self._merge(day)
+        for day in sorted(self._store.parts.days):
+            if is_over(day, now_ns):
+                self._merge(day)
         self._forget(now_ns)
 
     def _has_gathered(self, day: int) -> bool:
@@ -82,7 +82,7 @@ class Sorting:
         """Move what a day's table holds into files."""
         table = sorted_table_of(day)
         if table not in self._store.parts.tables[day]:
-            self._store.change([f"ALTER TABLE {table_of(day)} RENAME TO {table}"])
+            self._store.change([f"ALTER TABLE {table_of(day)} RENAME TO {table}"], [day])
         changes, new = [f"DROP TABLE {table}"], list[DayFile]()
         with self._store.cursor() as cursor:
             arrived = _counts(cursor, all_of([table]))
@@ -94,7 +94,7 @@ class Sorting:
                     source = self._joined(table, arrived["point"][chosen], young)
                     new += self._written(cursor, source, _counts(cursor, source), day, kept)
                     changes += map(_unlisted, young)
-        self._store.change([*changes, *map(_listed, new)])
+        self._store.change([*changes, *map(_listed, new)], [day])
         log.info("history of a day sorted", day=words(day), files=[file.name for file in new])
 
     def _of_the_hour(self, day: int, kept: Kept, last_ns: int) -> list[DayFile]:
@@ -104,8 +104,8 @@ class Sorting:
         """
         return [
             file
-            for file in self._store.parts.files
-            if (file.day, file.kept) == (day, kept) and file.extent.last_ns // NS_PER_HOUR == last_ns // NS_PER_HOUR
+            for file in self._store.parts.days.get(day, ())
+            if file.kept is kept and file.extent.last_ns // NS_PER_HOUR == last_ns // NS_PER_HOUR
         ]
 
     def _joined(self, table: str, points: npt.NDArray[np.int32], files: Collection[DayFile]) -> str:
@@ -117,12 +117,12 @@ class Sorting:
     def _merge(self, day: int) -> None:
         """Merge the files of a day that is over, so that each point lies in one."""
         for kept in Kept:
-            files = [file for file in self._store.parts.files if (file.day, file.kept) == (day, kept)]
+            files = [file for file in self._store.parts.days[day] if file.kept is kept]
             for group in overlapping(files):
                 source = self._store.all_in(group)
                 with self._store.cursor() as cursor:
                     new = list(self._written(cursor, source, _counts(cursor, source), day, kept))
-                self._store.change([*map(_unlisted, group), *map(_listed, new)])
+                self._store.change([*map(_unlisted, group), *map(_listed, new)], [day])
                 log.info("history of a day merged", day=words(day), files=[file.name for file in new])
 
     def _written(
@@ -147,7 +147,7 @@ class Sorting:
     def _forget(self, now_ns: int) -> None:
         old = [file for file in self._store.parts.files if self._retention.forgets(file, now_ns)]
         if old:
-            self._store.change([_unlisted(file) for file in old])
+            self._store.change([_unlisted(file) for file in old], {file.day for file in old})
             log.info("history beyond its time forgotten", files=[file.name for file in sorted(old)])
 
 

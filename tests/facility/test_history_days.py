@@ -328,7 +328,7 @@ def test_a_lasting_day_is_sorted_once_enough_has_gathered_into_files_that_grow_u
     for place, sample in enumerate(samples, 1):
         keep(history, sample)
         history.tidy(MIDNIGHT_NS)
-        assert len(history._store.parts.files) == 2 * ((place >= 40) + (place >= 120))
+        assert len(list(history._store.parts.files)) == 2 * ((place >= 40) + (place >= 120))
     assert history.samples([1, 2, 3], 0, after(9)).rows() == samples
     hours = [file.extent.last_ns // (3_600 * NS_PER_S) % 24 for file in sorted(history._store.parts.files)]
     assert hours == [0, 1, 0, 1]
