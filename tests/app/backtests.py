@@ -55,15 +55,19 @@ def running_jobs(history: History, folder: Path) -> Iterator[Jobs]:
         jobs.stop()
 
 
-def over(jobs: Jobs, job: Job, *, within_s: float = 60.0) -> Job:
+def over(jobs: Jobs, job: Job) -> Job:
     """Return a job when it is over."""
-    reached(lambda: job.state not in UNFINISHED, within_s=within_s, why=lambda: f"{jobs.job(job.id)}")
+    reached(lambda: job.state not in UNFINISHED, why=lambda: f"{jobs.job(job.id)}")
     return job
 
 
-def reached(holds: Callable[[], bool], *, within_s: float = 60.0, why: Callable[[], str] = str) -> None:
+PATIENCE_S = 300.0
+"""How long to wait for a process of the lowest priority; the machine may be busy."""
+
+
+def reached(holds: Callable[[], bool], *, why: Callable[[], str] = str) -> None:
     """Wait until another process or thread has come so far."""
-    deadline, pause = time.monotonic() + within_s, threading.Event()
+    deadline, pause = time.monotonic() + PATIENCE_S, threading.Event()
     while not holds():
         assert time.monotonic() < deadline, why()
         pause.wait(0.02)
